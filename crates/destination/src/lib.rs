@@ -1,0 +1,38 @@
+//! Where backup objects live: a directory (also over NFS), or memory.
+//!
+//! A [`Destination`] holds whole, immutable, named objects. It knows names and bytes, and nothing of backups. What the
+//! backup engine builds on is this contract, the same for every kind of place:
+//!
+//! - *Nothing is visible before it is whole.* An object being uploaded has no name until [`Upload::complete`]; a reader
+//!   never meets a half-written one, and an upload that is dropped or killed leaves nothing under its name.
+//! - *Objects are created once.* `create` and [`Put::Create`] refuse a name that exists with [`Error::Conflict`], and of
+//!   any number of writers racing for one name, in any number of processes, exactly one wins.
+//! - *Acknowledged is durable.* When a call returns `Ok`, the bytes and the name survive a power cut.
+//! - *Absent is an answer, never a guess.* [`Error::NotFound`] means the place was asked and has no such object. Denied,
+//!   unreachable or damaged places give their own errors: they must not look like an empty destination.
+//! - *Names never lead out.* [`ObjectName`] has no `..`, and a directory refuses symbolic links below its root.
+//!
+//! A place is named by a [`Location`], `/backups` or `file:///backups`. [`open_location`] opens one to write to and
+//! creates its last folder when needed; [`open_existing_location`] opens one to read and takes it as it is.
+//!
+//! [`testing`] holds the suite that every kind of destination passes, and a wrapper that injects faults.
+
+mod destination;
+mod error;
+mod names;
+mod stream;
+
+mod location;
+
+mod file;
+mod memory;
+
+pub mod testing;
+
+pub use destination::{Destination, ObjectMeta, Put, Upload};
+pub use error::{BoxError, Error, Result};
+pub use file::FileDestination;
+pub use graphdb_types::{InvalidObjectName, ObjectName};
+pub use location::{Location, open_existing_location, open_location};
+pub use memory::MemoryDestination;
+pub use stream::ByteStream;
