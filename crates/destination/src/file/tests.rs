@@ -136,15 +136,26 @@ async fn a_file_is_not_a_location() {
     assert_eq!(fs::read_to_string(file).unwrap(), "kept");
 }
 
+/// `/sys` refuses new files to everybody, root too.
 #[tokio::test]
 async fn an_unwritable_directory_is_denied_and_named() {
-    let destination = FileDestination::open_or_create("/proc").await.unwrap();
-    for failure in [upload(&destination, "x", "x").await, destination.put(&name("x"), Bytes::new(), Put::Create).await]
-    {
-        assert!(matches!(&failure, Err(Error::Denied { .. })), "{failure:?}");
-        let message = failure.unwrap_err().to_string();
-        assert!(message.contains("object x") && message.contains("/proc"), "{message}");
+    let destination = FileDestination::open_or_create("/sys").await.unwrap();
+    for object in ["x", "folder/x"] {
+        let put = destination.put(&name(object), Bytes::new(), Put::Create).await;
+        for failure in [upload(&destination, object, "x").await, put] {
+            assert!(matches!(&failure, Err(Error::Denied { .. })), "{failure:?}");
+            let message = failure.unwrap_err().to_string();
+            assert!(message.contains(&format!("object {object}")) && message.contains("/sys"), "{message}");
+        }
     }
+}
+
+/// `/proc` is a directory like any other, and answers "no such file" when one is created.
+#[tokio::test]
+async fn a_file_system_that_takes_no_files_is_not_mistaken_for_an_absent_object() {
+    let destination = FileDestination::open_or_create("/proc").await.unwrap();
+    let failure = upload(&destination, "x", "x").await;
+    assert!(matches!(&failure, Err(Error::Unavailable { .. } | Error::Denied { .. })), "{failure:?}");
 }
 
 /// A small file system of its own, or `None` with a line that says why not.

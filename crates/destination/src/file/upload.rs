@@ -112,7 +112,7 @@ fn create_beside(place: &Place, name: &ObjectName, attempt: &Attempt) -> Result<
             Ok((folder, file)) => return Ok((folder, temporary_name, file)),
             Err(err) if (err.is_not_found() || err.is_conflict()) && attempts_left > 0 => {}
             Err(Error::NotFound { .. } | Error::Conflict { .. }) => {
-                return Err(attempt.unavailable("its folder is removed as often as it is made"));
+                return Err(attempt.unavailable("its folder takes no files, or is removed as often as it is made"));
             }
             Err(err) => return Err(err),
         }
