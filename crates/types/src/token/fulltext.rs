@@ -1,0 +1,95 @@
+use std::borrow::Cow;
+
+use rust_stemmers::{Algorithm, Stemmer};
+
+use super::words::{self, Word};
+use super::{base_language, join, porter, stop_words};
+
+/// Stems of the words of `text`, without English stop words; pairs of characters for Chinese, Japanese and Korean.
+pub(super) fn tokens(id: u8, text: &str, lang: &str) -> Vec<Vec<u8>> {
+    let base = if lang.is_empty() { Cow::Borrowed(super::ENGLISH) } else { Cow::Owned(base_language(lang)) };
+    match base.as_ref() {
+        "en" => english(id, text),
+        "zh" | "ja" | "ko" => bigrams(id, text),
+        base => other(id, text, algorithm(base)),
+    }
+}
+
+fn english(id: u8, text: &str) -> Vec<Vec<u8>> {
+    let mut tokens = Vec::new();
+    let mut stem = String::new();
+    words::for_each(text, |word, _| {
+        if !stop_words::is_english(word) {
+            stem.clear();
+            stem.push_str(word);
+            porter::stem(&mut stem);
+            tokens.push(join(vec![id], stem.as_bytes()));
+        }
+    });
+    tokens
+}
+
+fn other(id: u8, text: &str, algorithm: Option<Algorithm>) -> Vec<Vec<u8>> {
+    let stemmer = algorithm.map(Stemmer::create);
+    let mut tokens = Vec::new();
+    words::for_each(text, |word, _| {
+        let stem = stemmer.as_ref().map_or(Cow::Borrowed(word), |stemmer| stemmer.stem(word));
+        tokens.push(join(vec![id], stem.as_bytes()));
+    });
+    tokens
+}
+
+/// The languages that Dgraph stems, but Hindi and Sorani, for which we have no stemmer: their words stay as they are.
+fn algorithm(base: &str) -> Option<Algorithm> {
+    Some(match base {
+        "ar" => Algorithm::Arabic,
+        "da" => Algorithm::Danish,
+        "de" => Algorithm::German,
+        "es" => Algorithm::Spanish,
+        "fi" => Algorithm::Finnish,
+        "fr" => Algorithm::French,
+        "hu" => Algorithm::Hungarian,
+        "it" => Algorithm::Italian,
+        "nl" => Algorithm::Dutch,
+        "no" => Algorithm::Norwegian,
+        "pt" => Algorithm::Portuguese,
+        "ro" => Algorithm::Romanian,
+        "ru" => Algorithm::Russian,
+        "sv" => Algorithm::Swedish,
+        "tr" => Algorithm::Turkish,
+        _ => return None,
+    })
+}
+
+/// Every two neighbouring ideographs; one without a neighbour alone; words of letters as they are.
+fn bigrams(id: u8, text: &str) -> Vec<Vec<u8>> {
+    let mut tokens = Vec::new();
+    let mut run = String::new();
+    let mut run_end = 0;
+    words::for_each(text, |word, kind| {
+        let (at, end) = match kind {
+            Word::Ideographs { at, end } => (at, end),
+            Word::Letters => return tokens.push(join(vec![id], word.as_bytes())),
+        };
+        if at != run_end {
+            put_bigrams(id, &run, &mut tokens);
+            run.clear();
+        }
+        run.push_str(word);
+        run_end = end;
+    });
+    put_bigrams(id, &run, &mut tokens);
+    tokens
+}
+
+fn put_bigrams(id: u8, run: &str, tokens: &mut Vec<Vec<u8>>) {
+    let ends: Vec<usize> = run.char_indices().map(|(at, c)| at + c.len_utf8()).collect();
+    match ends.as_slice() {
+        [] => {}
+        [_] => tokens.push(join(vec![id], run.as_bytes())),
+        [..] => {
+            let starts = std::iter::once(0).chain(ends.iter().copied());
+            tokens.extend(starts.zip(&ends[1..]).map(|(start, end)| join(vec![id], &run.as_bytes()[start..*end])));
+        }
+    }
+}

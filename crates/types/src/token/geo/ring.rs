@@ -1,0 +1,117 @@
+use s2::cap::Cap;
+use s2::cell::Cell;
+use s2::edge_crossings::{Crossing, EdgeCrosser};
+use s2::point::{ORIGIN, Point, ordered_ccw, point_area};
+use s2::predicates::robust_sign;
+use s2::region::Region;
+use s2::s1::{Angle, Rad};
+
+/// The inside of a ring on the globe: whichever side of it is smaller, so that the direction of a ring does not matter.
+#[derive(Debug, Clone)]
+pub(super) struct Ring {
+    /// Anticlockwise around the inside; no two neighbours are equal.
+    places: Vec<Point>,
+    /// Whether the inside has the point from which crossings are counted.
+    has_origin: bool,
+    cap: Cap,
+}
+
+impl Ring {
+    /// The ring through `places`, of which no two neighbours are equal but perhaps the last and the first.
+    ///
+    /// # Errors
+    /// When the places are no ring but a path: then the cap around them.
+    pub(super) fn new(mut places: Vec<Point>) -> Result<Ring, Cap> {
+        if places.len() > 1 && places.first() == places.last() {
+            places.pop();
+        }
+        let cap = cap_around(&places);
+        let area = signed_area(&places);
+        if places.len() < 3 || area == 0.0 {
+            return Err(cap);
+        }
+        if area < 0.0 {
+            places.reverse();
+        }
+        let mut ring = Ring { places, has_origin: false, cap };
+        ring.has_origin = ring.contains(&ring.places[1]) != ring.owns_second_place();
+        Ok(ring)
+    }
+
+    /// Each vertex belongs to the inside or not by the direction in which its two edges leave it; this fixes what the parity of
+    /// crossings alone leaves open.
+    fn owns_second_place(&self) -> bool {
+        let [before, place, after] = [&self.places[0], &self.places[1], &self.places[2]];
+        ordered_ccw(&place.ortho(), before, after, place)
+    }
+
+    fn contains(&self, place: &Point) -> bool {
+        let mut crosser = EdgeCrosser::new(&ORIGIN, place);
+        self.edges().fold(self.has_origin, |inside, (a, b)| inside != crosser.edge_or_vertex_crossing(a, b))
+    }
+
+    fn edges(&self) -> impl Iterator<Item = (&Point, &Point)> {
+        self.places.iter().zip(self.places.iter().cycle().skip(1))
+    }
+
+    fn crosses(&self, cell: &Cell) -> bool {
+        let corners = cell.vertices();
+        (0..4).any(|k| {
+            let mut crosser = EdgeCrosser::new(&corners[k], &corners[(k + 1) % 4]);
+            self.edges().any(|(a, b)| crosser.crossing_sign(a, b) != Crossing::DoNotCross)
+        })
+    }
+
+    fn has_place_in(&self, cell: &Cell) -> bool {
+        self.places.iter().any(|place| cell.contains_point(place))
+    }
+}
+
+impl Region for Ring {
+    fn cap_bound(&self) -> Cap {
+        self.cap.clone()
+    }
+
+    fn contains_cell(&self, cell: &Cell) -> bool {
+        self.contains(&cell.center()) && !self.has_place_in(cell) && !self.crosses(cell)
+    }
+
+    fn intersects_cell(&self, cell: &Cell) -> bool {
+        self.has_place_in(cell) || self.contains(&cell.center()) || self.crosses(cell)
+    }
+}
+
+/// Positive if the smaller side of the ring is on the left.
+fn signed_area(places: &[Point]) -> f64 {
+    let Some((first, rest)) = places.split_first() else { return 0.0 };
+    let triangle = |pair: &[Point]| {
+        let area = point_area(first, &pair[0], &pair[1]);
+        if !area.is_finite() {
+            return 0.0;
+        }
+        match robust_sign(first, &pair[0], &pair[1]) {
+            s2::predicates::Direction::Clockwise => -area,
+            s2::predicates::Direction::CounterClockwise => area,
+            s2::predicates::Direction::Indeterminate => 0.0,
+        }
+    };
+    let area: f64 = rest.windows(2).map(triangle).sum();
+    // Half the globe is 2π: what seems larger is the other side, seen from outside.
+    if area.abs() > 2.0 * std::f64::consts::PI { -area } else { area }
+}
+
+/// A cap around all places, and so around the smaller side of a ring through them. The whole globe if they reach around it.
+fn cap_around(places: &[Point]) -> Cap {
+    /// More than rounding can lose.
+    const MARGIN: f64 = 1e-9;
+    let sum = places.iter().fold(s2::r3::vector::Vector::new(0.0, 0.0, 0.0), |sum, place| sum + place.0);
+    if sum.norm() == 0.0 {
+        return Cap::full();
+    }
+    let center = Point::from(sum.normalize());
+    let radius = places.iter().map(|place| center.distance(place).rad()).fold(0.0, f64::max) + MARGIN;
+    if radius >= std::f64::consts::FRAC_PI_2 {
+        return Cap::full();
+    }
+    Cap::from_center_angle(&center, &Angle::from(Rad(radius)))
+}
