@@ -1,0 +1,322 @@
+//! The JSON text of a manifest: which keys, in which order, and what their values mean.
+
+use std::collections::BTreeMap;
+
+use graphdb_types::{DropOp, GroupId, Namespace, ObjectName, Predicate, Ts};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::{FORMAT_VERSION, GroupBackup, Manifest, ManifestError};
+use crate::names::archive_file;
+use crate::{BackupFolder, GzipLevel, KeyCheck, Mac, Sha256Digest, StoredObject};
+
+/// The `version` of manifests whose names carry their namespace. Without it names are bare.
+const NAMESPACE_VERSION: u32 = 2105;
+
+/// Everything but the seals. `graphdb` stays the last key, and `labels` its last: the seals are appended to it.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Json {
+    #[serde(rename = "type")]
+    kind: String,
+    since: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    read_ts: Option<u64>,
+    groups: BTreeMap<u32, Vec<String>>,
+    backup_id: String,
+    backup_num: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    version: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    path: Option<String>,
+    encrypted: bool,
+    drop_operations: Option<Vec<JsonDrop>>,
+    graphdb: Ours,
+}
+
+#[derive(Serialize, Deserialize)]
+struct JsonDrop {
+    #[serde(default, skip_serializing_if = "is_zero")]
+    drop_op: u32,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    drop_value: String,
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
+#[derive(Serialize, Deserialize)]
+struct Ours {
+    format_version: u32,
+    tool: String,
+    created_at: String,
+    database_id: String,
+    epoch: u64,
+    since: u64,
+    read_ts: u64,
+    parent: Option<String>,
+    codec: JsonCodec,
+    max_uid: String,
+    max_namespace: String,
+    objects: BTreeMap<u32, JsonObject>,
+    key_check: Option<String>,
+    name: Option<String>,
+    labels: BTreeMap<String, String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct JsonCodec {
+    compression: String,
+    level: u8,
+}
+
+#[derive(Serialize, Deserialize)]
+struct JsonObject {
+    name: String,
+    size_bytes: u64,
+    raw_bytes: u64,
+    entries: u64,
+    sha256: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hmac: Option<String>,
+}
+
+const GZIP: &str = "gzip";
+
+impl Json {
+    pub(super) fn of(folder: &BackupFolder, manifest: &Manifest) -> Json {
+        let names = Names::for_manifest(manifest);
+        let spaced = matches!(names, Names::Spaced);
+        Json {
+            kind: kind(manifest.is_full()).into(),
+            since: if spaced { 0 } else { manifest.read_ts.0 },
+            read_ts: spaced.then_some(manifest.read_ts.0),
+            groups: (manifest.groups.iter())
+                .map(|(id, group)| (id.0, group.predicates.iter().map(|p| names.write(p)).collect()))
+                .collect(),
+            backup_id: manifest.backup_id.clone(),
+            backup_num: manifest.backup_num,
+            version: spaced.then_some(NAMESPACE_VERSION),
+            path: spaced.then(|| folder.to_string()),
+            encrypted: manifest.is_encrypted(),
+            drop_operations: Some(
+                manifest.drop_operations.iter().map(|op| JsonDrop::of(op, names)).collect::<Vec<_>>(),
+            )
+            .filter(|operations| !operations.is_empty()),
+            graphdb: Ours::of(manifest),
+        }
+    }
+
+    pub(super) fn into_manifest(self, folder: &BackupFolder) -> Result<Manifest, ManifestError> {
+        let invalid = |what: String| ManifestError::Invalid { folder: folder.clone(), what };
+        let names = match self.version {
+            None | Some(0) => Names::Bare,
+            Some(NAMESPACE_VERSION) => Names::Spaced,
+            Some(other) => return Err(invalid(format!("version {other} is not one that graphdb writes"))),
+        };
+        let (kind_found, since_found, encrypted) =
+            (self.kind.clone(), self.read_ts.unwrap_or(self.since), self.encrypted);
+        let groups = self.groups(folder, names)?;
+        let drop_operations = (self.drop_operations.unwrap_or_default().into_iter())
+            .map(|op| op.read(names))
+            .collect::<Option<_>>()
+            .ok_or_else(|| invalid("drop_operations holds an operation that does not exist".into()))?;
+        let ours = self.graphdb;
+        let manifest = Manifest {
+            backup_id: self.backup_id,
+            backup_num: self.backup_num,
+            since: Ts(ours.since),
+            read_ts: Ts(ours.read_ts),
+            groups,
+            drop_operations,
+            key_check: read_optional(ours.key_check, KeyCheck::from_hex)
+                .map_err(|()| invalid("key_check is not hex".into()))?,
+            database_id: ours.database_id,
+            epoch: ours.epoch,
+            parent: read_optional(ours.parent, Sha256Digest::from_hex)
+                .map_err(|()| invalid("parent is not hex".into()))?,
+            gzip_level: GzipLevel::new(ours.codec.level)
+                .filter(|_| ours.codec.compression == GZIP)
+                .ok_or_else(|| invalid("codec is not gzip with a level of 1 to 12".into()))?,
+            max_uid: ours.max_uid.parse().map_err(|_| invalid("max_uid is not a uid".into()))?,
+            max_namespace: read_namespace(&ours.max_namespace)
+                .ok_or_else(|| invalid("max_namespace is not a number".into()))?,
+            tool: ours.tool,
+            created_at: OffsetDateTime::parse(&ours.created_at, &Rfc3339)
+                .map_err(|_| invalid("created_at is not an RFC 3339 time".into()))?,
+            name: ours.name,
+            labels: ours.labels,
+        };
+        let agrees = [
+            (kind_found == kind(manifest.is_full()), "type and graphdb.since disagree"),
+            (since_found == manifest.read_ts.0, "since and graphdb.read_ts disagree"),
+            (encrypted == manifest.is_encrypted(), "encrypted and graphdb.key_check disagree"),
+        ];
+        let disagreement = agrees.into_iter().find_map(|(agrees, what)| (!agrees).then_some(what));
+        match disagreement.or_else(|| manifest.inconsistency()) {
+            Some(what) => Err(invalid(what.into())),
+            None => Ok(manifest),
+        }
+    }
+
+    fn groups(&self, folder: &BackupFolder, names: Names) -> Result<BTreeMap<GroupId, GroupBackup>, ManifestError> {
+        let invalid = |what: String| ManifestError::Invalid { folder: folder.clone(), what };
+        if !self.groups.keys().eq(self.graphdb.objects.keys()) {
+            return Err(invalid("groups and graphdb.objects do not name the same groups".into()));
+        }
+        let read = |(id, listed): (&u32, &Vec<String>)| {
+            let object = &self.graphdb.objects[id];
+            check_name(folder, &object.name, Ts(self.graphdb.read_ts), GroupId(*id))?;
+            let predicates = listed.iter().map(|name| names.read(name)).collect::<Option<Vec<_>>>();
+            let predicates =
+                predicates.ok_or_else(|| invalid(format!("group {id} has a predicate without a namespace")))?;
+            let archive = object.read().ok_or_else(|| invalid(format!("the digests of group {id} are not hex")))?;
+            Ok((GroupId(*id), GroupBackup { predicates, archive }))
+        };
+        self.groups.iter().map(read).collect()
+    }
+}
+
+/// The only name an archive may have: readers of Dgraph's build it themselves, and no other can lead out of the folder.
+fn check_name(folder: &BackupFolder, found: &str, read_ts: Ts, group: GroupId) -> Result<(), ManifestError> {
+    folder.name().child(found).map_err(|source| ManifestError::HostileName { folder: folder.clone(), source })?;
+    if found == archive_file(read_ts, group) {
+        return Ok(());
+    }
+    let what = format!("the archive of group {group} is named {found:?}, not {:?}", archive_file(read_ts, group));
+    Err(ManifestError::Invalid { folder: folder.clone(), what })
+}
+
+fn kind(is_full: bool) -> &'static str {
+    if is_full { "full" } else { "incremental" }
+}
+
+fn read_optional<T>(text: Option<String>, read: impl Fn(&str) -> Option<T>) -> Result<Option<T>, ()> {
+    text.map(|text| read(&text).ok_or(())).transpose()
+}
+
+fn read_namespace(text: &str) -> Option<Namespace> {
+    u64::from_str_radix(text.strip_prefix("0x")?, 16).ok().map(Namespace)
+}
+
+impl Ours {
+    fn of(manifest: &Manifest) -> Ours {
+        let objects = manifest.groups.iter().map(|(id, group)| {
+            let file = archive_file(manifest.read_ts, *id);
+            let name = ObjectName::try_from(file).expect("a short name of letters and digits");
+            (id.0, JsonObject::of(&name, &group.archive))
+        });
+        Ours {
+            format_version: FORMAT_VERSION,
+            tool: manifest.tool.clone(),
+            created_at: manifest.created_at.format(&Rfc3339).expect("years of backups have four digits"),
+            database_id: manifest.database_id.clone(),
+            epoch: manifest.epoch,
+            since: manifest.since.0,
+            read_ts: manifest.read_ts.0,
+            parent: manifest.parent.map(|digest| digest.to_string()),
+            codec: JsonCodec { compression: GZIP.into(), level: manifest.gzip_level.get() },
+            max_uid: manifest.max_uid.to_string(),
+            max_namespace: manifest.max_namespace.to_string(),
+            objects: objects.collect(),
+            key_check: manifest.key_check.map(|check| check.to_string()),
+            name: manifest.name.clone(),
+            labels: manifest.labels.clone(),
+        }
+    }
+}
+
+impl JsonObject {
+    fn of(name: &ObjectName, stored: &StoredObject) -> JsonObject {
+        JsonObject {
+            name: name.to_string(),
+            size_bytes: stored.size_bytes,
+            raw_bytes: stored.raw_bytes,
+            entries: stored.entries,
+            sha256: stored.sha256.to_string(),
+            hmac: stored.hmac.map(|mac| mac.to_string()),
+        }
+    }
+
+    fn read(&self) -> Option<StoredObject> {
+        Some(StoredObject {
+            size_bytes: self.size_bytes,
+            raw_bytes: self.raw_bytes,
+            entries: self.entries,
+            sha256: Sha256Digest::from_hex(&self.sha256)?,
+            hmac: read_optional(self.hmac.clone(), Mac::from_hex).ok()?,
+        })
+    }
+}
+
+/// How predicates are named.
+#[derive(Clone, Copy)]
+enum Names {
+    /// `name`, all in the root namespace: what every Dgraph reads.
+    Bare,
+    /// `1a-name`: needed as soon as one name is in another namespace.
+    Spaced,
+}
+
+impl Names {
+    fn for_manifest(manifest: &Manifest) -> Names {
+        let rooted = |predicate: &Predicate| predicate.namespace == Namespace::ROOT;
+        let bare_drop = |op: &DropOp| match op {
+            DropOp::All | DropOp::Data => true,
+            DropOp::NamespaceData(namespace) | DropOp::Namespace(namespace) => *namespace == Namespace::ROOT,
+            DropOp::Predicate(predicate) => rooted(predicate),
+        };
+        let bare = manifest.groups.values().flat_map(|group| &group.predicates).all(rooted)
+            && manifest.drop_operations.iter().all(bare_drop);
+        if bare { Names::Bare } else { Names::Spaced }
+    }
+
+    fn write(self, predicate: &Predicate) -> String {
+        match self {
+            Names::Bare => predicate.name.to_string(),
+            Names::Spaced => format!("{:x}-{}", predicate.namespace.0, predicate.name),
+        }
+    }
+
+    fn read(self, text: &str) -> Option<Predicate> {
+        match self {
+            Names::Bare => Some(Predicate::root(text)),
+            Names::Spaced => {
+                let (namespace, name) = text.split_once('-')?;
+                let namespace = Namespace(u64::from_str_radix(namespace, 16).ok()?);
+                Some(Predicate { namespace, name: name.into() })
+            }
+        }
+    }
+}
+
+/// Dgraph's numbers: zero values are left out, so that `{}` is "drop all".
+impl JsonDrop {
+    const ALL: u32 = 0;
+    const DATA: u32 = 1;
+    const PREDICATE: u32 = 2;
+    const NAMESPACE: u32 = 3;
+
+    fn of(op: &DropOp, names: Names) -> JsonDrop {
+        let (drop_op, drop_value) = match op {
+            DropOp::All => (JsonDrop::ALL, String::new()),
+            DropOp::Data => (JsonDrop::DATA, String::new()),
+            DropOp::NamespaceData(namespace) => (JsonDrop::DATA, namespace.to_string()),
+            DropOp::Predicate(predicate) => (JsonDrop::PREDICATE, names.write(predicate)),
+            DropOp::Namespace(namespace) => (JsonDrop::NAMESPACE, namespace.to_string()),
+        };
+        JsonDrop { drop_op, drop_value }
+    }
+
+    fn read(self, names: Names) -> Option<DropOp> {
+        match (self.drop_op, self.drop_value.as_str()) {
+            (JsonDrop::ALL, _) => Some(DropOp::All),
+            (JsonDrop::DATA, "") => Some(DropOp::Data),
+            (JsonDrop::DATA, namespace) => read_namespace(namespace).map(DropOp::NamespaceData),
+            (JsonDrop::PREDICATE, name) => names.read(name).map(DropOp::Predicate),
+            (JsonDrop::NAMESPACE, namespace) => read_namespace(namespace).map(DropOp::Namespace),
+            _ => None,
+        }
+    }
+}
