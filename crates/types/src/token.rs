@@ -21,7 +21,7 @@ mod words;
 
 use blake2::{Blake2b256, Digest};
 
-use crate::value::ConversionError;
+use crate::value::{ConversionError, Coord, Geo};
 use crate::{Tokenizer, Value};
 
 /// The id byte of `exact` tokens of language-tagged values.
@@ -29,7 +29,7 @@ const EXACT_TAGGED: u8 = 0x03;
 /// Parts the language from the text in them.
 const UNIT_SEPARATOR: u8 = 0x1f;
 /// How much of a string `sha256` takes: the hexadecimal form of a digest.
-const SHA256_CHARS: usize = 64;
+const SHA256_BYTES: usize = 64;
 
 /// Why a value gives no tokens.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -75,7 +75,7 @@ pub fn tokens(tokenizer: Tokenizer, value: &Value, lang: &str) -> Result<Vec<Vec
         Value::Float(n) => vec![number(tokenizer, *n as i64)],
         Value::Bool(b) => vec![number(tokenizer, i64::from(*b))],
         Value::DateTime(at) => vec![calendar(tokenizer, *at)],
-        Value::Geo(shape) => geo::tokens(tokenizer.id(), shape)?,
+        Value::Geo(shape) => geo::tokens(shape)?,
         Value::Binary(_) | Value::Password(_) | Value::BigFloat(_) | Value::VFloat(_) => Vec::new(),
     })
 }
@@ -83,6 +83,23 @@ pub fn tokens(tokenizer: Tokenizer, value: &Value, lang: &str) -> Result<Vec<Vec
 /// The tokens to look up for a search text: those of `anyofterms`, `alloftext` and the like. Empty text finds nothing.
 pub fn query_tokens(tokenizer: Tokenizer, text: &str, lang: &str) -> Vec<Vec<u8>> {
     if text.is_empty() { Vec::new() } else { text_tokens(tokenizer, text, lang) }
+}
+
+/// The `geo` tokens to look up for everything that may share a place with `shape`: every indexed shape that does stands under
+/// at least one of them, and so do some that do not, which have to be checked.
+///
+/// # Errors
+/// As [`tokens`] for shapes.
+pub fn geo_query_tokens(shape: &Geo) -> Result<Vec<Vec<u8>>, TokenError> {
+    geo::query_tokens(shape)
+}
+
+/// The `geo` tokens to look up for everything that may lie within `meters` of `center`; finds have to be checked.
+///
+/// # Errors
+/// When a coordinate is not finite, or the distance is negative or no number.
+pub fn geo_near_tokens(center: Coord, meters: f64) -> Result<Vec<Vec<u8>>, TokenError> {
+    geo::near_tokens(center, meters)
 }
 
 /// The bytes that begin all tokens a range over `tokenizer` goes through, for values tagged `lang`. Within them byte order is
@@ -160,7 +177,7 @@ fn terms(id: u8, text: &str, lang: &str) -> Vec<Vec<u8>> {
 }
 
 fn sha256(id: u8, text: &str) -> Vec<Vec<u8>> {
-    text.get(..SHA256_CHARS).map(|start| join(vec![id], start.as_bytes())).into_iter().collect()
+    text.as_bytes().get(..SHA256_BYTES).map(|start| join(vec![id], start)).into_iter().collect()
 }
 
 /// Negative numbers begin with 0, others with 1, so that byte order is the order of numbers.

@@ -3,12 +3,17 @@
 
 mod ring;
 
+use std::f64::consts::PI;
+
+use s2::cap::Cap;
 use s2::cellid::CellID;
 use s2::latlng::LatLng;
 use s2::point::Point;
 use s2::region::{Region, RegionCoverer};
+use s2::s1::{Angle, Rad};
 
 use super::TokenError;
+use crate::Tokenizer;
 use crate::value::{Coord, Geo};
 use ring::Ring;
 
@@ -21,39 +26,73 @@ const MAX_CELLS: usize = 18;
 /// The fewest places of a ring, the last of which is the first.
 const MIN_RING_PLACES: usize = 4;
 
+/// The mean radius of the globe, as Dgraph takes it.
+const EARTH_RADIUS_METERS: f64 = 6_371_000.0;
+
 /// The tokens of a shape, sorted, each once.
-pub(super) fn tokens(id: u8, shape: &Geo) -> Result<Vec<Vec<u8>>, TokenError> {
+pub(super) fn tokens(shape: &Geo) -> Result<Vec<Vec<u8>>, TokenError> {
+    Ok(sorted(shape_cover(shape)?.into_iter().flat_map(|cell| {
+        let parents = ancestors(cell).map(|parent| token(b'p', parent));
+        parents.chain([token(b'c', cell)])
+    })))
+}
+
+/// The tokens to look up for everything that may share a place with `shape`: what lies in its cells, and what covers them.
+pub(super) fn query_tokens(shape: &Geo) -> Result<Vec<Vec<u8>>, TokenError> {
+    Ok(lookups(shape_cover(shape)?))
+}
+
+/// The same for everything within `meters` of a place.
+pub(super) fn near_tokens(center: Coord, meters: f64) -> Result<Vec<Vec<u8>>, TokenError> {
+    if !center.iter().all(|n| n.is_finite()) || !(meters >= 0.0) {
+        return Err(TokenError::Shape {
+            kind: "Point",
+            why: "coordinates must be finite numbers and the distance 0 or more",
+        });
+    }
+    let radius = (meters / EARTH_RADIUS_METERS).min(PI);
+    Ok(lookups(cover(&Cap::from_center_angle(&place(center), &Angle::from(Rad(radius))))))
+}
+
+fn lookups(cover: Vec<CellID>) -> Vec<Vec<u8>> {
+    sorted(cover.into_iter().flat_map(|cell| {
+        let covering = ancestors(cell).map(|parent| token(b'c', parent));
+        covering.chain([token(b'p', cell)])
+    }))
+}
+
+fn shape_cover(shape: &Geo) -> Result<Vec<CellID>, TokenError> {
     let refuse = |why| TokenError::Shape { kind: shape.kind(), why };
     if !shape.is_finite() {
         return Err(refuse("coordinates must be finite numbers"));
     }
-    let cover = match shape {
-        Geo::Point(coord) => vec![CellID::from(place(*coord)).parent(MAX_LEVEL.into())],
-        Geo::Polygon(rings) => polygon_cover(rings).map_err(refuse)?,
+    match shape {
+        Geo::Point(coord) => Ok(vec![CellID::from(place(*coord)).parent(MAX_LEVEL.into())]),
+        Geo::Polygon(rings) => polygon_cover(rings).map_err(refuse),
         Geo::MultiPolygon(polygons) => {
             let covers: Result<Vec<_>, _> = polygons.iter().map(|rings| polygon_cover(rings)).collect();
-            covers.map_err(refuse)?.concat()
+            Ok(covers.map_err(refuse)?.concat())
         }
-        _ => return Err(refuse("the geo index takes Point, Polygon and MultiPolygon")),
-    };
-    Ok(cell_tokens(id, &cover))
+        _ => Err(refuse("the geo index takes Point, Polygon and MultiPolygon")),
+    }
 }
 
-fn cell_tokens(id: u8, cover: &[CellID]) -> Vec<Vec<u8>> {
-    let mut tokens = Vec::with_capacity(cover.len() * 2 + usize::from(MAX_LEVEL));
-    for cell in cover {
-        tokens.push(token(id, b'c', *cell));
-        tokens.extend((u64::from(MIN_LEVEL)..=cell.level()).map(|level| token(id, b'p', cell.parent(level))));
-    }
+/// A cell and the larger ones it lies in, as far as they have tokens.
+fn ancestors(cell: CellID) -> impl Iterator<Item = CellID> {
+    (u64::from(MIN_LEVEL)..=cell.level()).map(move |level| cell.parent(level))
+}
+
+fn sorted(tokens: impl Iterator<Item = Vec<u8>>) -> Vec<Vec<u8>> {
+    let mut tokens: Vec<Vec<u8>> = tokens.collect();
     tokens.sort_unstable();
     tokens.dedup();
     tokens
 }
 
 /// The id in hex without trailing zeros, which is how S2 writes cells.
-fn token(id: u8, kind: u8, cell: CellID) -> Vec<u8> {
+fn token(kind: u8, cell: CellID) -> Vec<u8> {
     let hex = format!("{:016x}", cell.0);
-    let mut token = vec![id, kind, b'/'];
+    let mut token = vec![Tokenizer::Geo.id(), kind, b'/'];
     token.extend_from_slice(hex.trim_end_matches('0').as_bytes());
     token
 }

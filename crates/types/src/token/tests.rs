@@ -153,12 +153,14 @@ fn a_point_stands_under_its_cell_and_every_ancestor() {
     }
 }
 
-/// A point is found within a shape because one of its ancestors covers the shape, or the other way round.
-fn meet(a: &[String], b: &[String]) -> bool {
-    let finds = |cover: &[String], of: &[String]| {
-        cover.iter().filter_map(|word| word.strip_prefix("c/")).any(|cell| of.contains(&format!("p/{cell}")))
-    };
-    finds(a, b) || finds(b, a)
+fn lookups(shape: Geo) -> Vec<String> {
+    let tokens = geo_query_tokens(&shape).unwrap();
+    tokens.iter().map(|t| String::from_utf8(t[1..].to_vec()).unwrap()).collect()
+}
+
+/// Whether a search around the place finds a shape with these tokens, and a search for the shape the place.
+fn meet(words: &[String], place: [f64; 2]) -> bool {
+    lookups(Geo::Point(place)).iter().any(|word| words.contains(word))
 }
 
 #[test]
@@ -169,17 +171,60 @@ fn a_polygon_is_covered_whatever_its_direction_and_nothing_else_is() {
     assert_eq!(words, geo_words(Geo::Polygon(vec![back])));
     assert!(words.iter().filter(|w| w.starts_with("c/")).count() <= MAX_TEST_CELLS, "{words:?}");
     for inside in [[10.0, 50.0], [10.25, 50.25], [10.49, 50.01]] {
-        assert!(meet(&words, &geo_words(Geo::Point(inside))), "{inside:?}");
+        assert!(meet(&words, inside), "{inside:?}");
     }
     for outside in [[12.0, 50.25], [10.25, 53.0], [-170.0, -50.0], [10.25, -50.25]] {
-        assert!(!meet(&words, &geo_words(Geo::Point(outside))), "{outside:?}");
+        assert!(!meet(&words, outside), "{outside:?}");
     }
     let two = geo_words(Geo::MultiPolygon(vec![vec![square([10.0, 50.0], 0.5)], vec![square([-60.0, -10.0], 0.5)]]));
     assert!(words.iter().all(|word| two.contains(word)));
-    assert!(meet(&two, &geo_words(Geo::Point([-59.9, -9.9]))));
+    assert!(meet(&two, [-59.9, -9.9]));
 }
 
 const MAX_TEST_CELLS: usize = 18;
+
+#[test]
+fn a_search_finds_what_lies_in_a_shape_and_what_covers_it() {
+    let land = geo_words(Geo::Polygon(vec![square([10.0, 50.0], 5.0)]));
+    let field = Geo::Polygon(vec![square([12.0, 52.0], 0.01)]);
+    let finds = |lookups: &[String], words: &[String]| lookups.iter().any(|word| words.contains(word));
+    assert!(finds(&lookups(field.clone()), &land));
+    assert!(finds(&lookups(Geo::Polygon(vec![square([10.0, 50.0], 5.0)])), &geo_words(field.clone())));
+    assert!(!finds(&lookups(Geo::Polygon(vec![square([30.0, 50.0], 0.5)])), &geo_words(field)));
+}
+
+#[test]
+fn a_search_around_a_place_finds_what_is_near() {
+    let berlin = [13.405, 52.52];
+    let near = |meters| geo_near_tokens(berlin, meters).unwrap();
+    let finds = |meters, place| {
+        let tokens = tokens(Tokenizer::Geo, &Value::Geo(Geo::Point(place)), "").unwrap();
+        near(meters).iter().any(|token| tokens.contains(token))
+    };
+    let potsdam = [13.0645, 52.3906]; // 27 km away
+    assert!(finds(30_000.0, potsdam) && !finds(5_000.0, potsdam));
+    assert!(finds(0.0, berlin) && finds(1e9, [-170.0, -50.0]));
+    assert!(geo_near_tokens(berlin, -1.0).is_err() && geo_near_tokens(berlin, f64::NAN).is_err());
+}
+
+#[test]
+fn a_server_of_dgraph_wrote_the_same_tokens() {
+    let square = Geo::Polygon(vec![vec![[0.0, 0.0], [2.0, 0.0], [2.0, 2.0], [0.0, 2.0], [0.0, 0.0]]]);
+    let cover = "c/055555555 c/0ffd7 c/0ffdc c/0ffe4 c/0fffd c/0ffff c/1004 c/1aa83 c/1aa9d c/1aa9f c/1aaa4 c/1aaac \
+                 p/0554 p/0555 p/05554 p/05555 p/055554 p/055555 p/0555554 p/0555555 p/05555554 p/05555555 p/055555554 \
+                 p/055555555 p/0ffc p/0ffd p/0ffd4 p/0ffd7 p/0ffdc p/0ffe4 p/0fff p/0fffc p/0fffd p/0ffff p/1004 p/1aa83 \
+                 p/1aa84 p/1aa9 p/1aa9c p/1aa9d p/1aa9f p/1aaa4 p/1aaac p/1aab p/1aac";
+    assert_eq!(geo_words(square).join(" "), cover);
+    for (text, lang, terms, stems) in [
+        ("Tokyo running ran runs", "", "ran running runs tokyo", "ran run tokyo"),
+        ("far away", "", "away far", "awai far"),
+        ("Isles", "", "isles", "isl"),
+        ("アン・リー", "ja", "アン・リー", "アン リー"),
+    ] {
+        assert_eq!(words(Tokenizer::Term, text, lang).join(" "), terms);
+        assert_eq!(words(Tokenizer::FullText, text, lang).join(" "), stems);
+    }
+}
 
 #[test]
 fn shapes_that_cannot_be_indexed_say_why() {
@@ -216,11 +261,11 @@ fn odd_rings_are_covered_too() {
     ] {
         let words = geo_words(Geo::Polygon(vec![ring.clone()]));
         assert!(words.iter().any(|word| word.starts_with("c/")), "{ring:?}");
-        assert!(meet(&words, &geo_words(Geo::Point(ring[0]))), "{ring:?}");
+        assert!(meet(&words, ring[0]), "{ring:?}");
     }
     let pole = geo_words(Geo::Polygon(vec![vec![[0.0, 80.0], [120.0, 80.0], [-120.0, 80.0], [0.0, 80.0]]]));
-    assert!(meet(&pole, &geo_words(Geo::Point([17.0, 89.0]))));
-    assert!(!meet(&pole, &geo_words(Geo::Point([17.0, 0.0]))));
+    assert!(meet(&pole, [17.0, 89.0]));
+    assert!(!meet(&pole, [17.0, 0.0]));
 }
 
 proptest! {
@@ -261,6 +306,6 @@ proptest! {
     ) {
         let words = geo_words(Geo::Polygon(vec![square([west, south], size)]));
         // A parallel bends away from the great circle between its ends; a point well inside is inside both.
-        prop_assert!(meet(&words, &geo_words(Geo::Point([west + size * x, south + size * y]))));
+        prop_assert!(meet(&words, [west + size * x, south + size * y]));
     }
 }

@@ -1,10 +1,16 @@
+use std::f64::consts::{FRAC_PI_2, PI};
+
 use s2::cap::Cap;
 use s2::cell::Cell;
 use s2::edge_crossings::{Crossing, EdgeCrosser};
 use s2::point::{ORIGIN, Point, ordered_ccw, point_area};
 use s2::predicates::robust_sign;
+use s2::r3::vector::Vector;
 use s2::region::Region;
 use s2::s1::{Angle, Rad};
+
+/// Edges that are passed over together if they are far from what is asked about: borders of countries have 100,000 of them.
+const CHUNK_EDGES: usize = 64;
 
 /// The inside of a ring on the globe: whichever side of it is smaller, so that the direction of a ring does not matter.
 #[derive(Debug, Clone)]
@@ -14,6 +20,18 @@ pub(super) struct Ring {
     /// Whether the inside has the point from which crossings are counted.
     has_origin: bool,
     cap: Cap,
+    chunks: Vec<Chunk>,
+}
+
+/// Some successive edges.
+#[derive(Debug, Clone)]
+struct Chunk {
+    /// The places they join, one more than there are edges.
+    places: Vec<Point>,
+    /// Around all of them.
+    cap: Cap,
+    /// Of the angle from the middle to the rim of `cap`; 1 if that is a right angle or more.
+    sin_radius: f64,
 }
 
 impl Ring {
@@ -33,7 +51,8 @@ impl Ring {
         if area < 0.0 {
             places.reverse();
         }
-        let mut ring = Ring { places, has_origin: false, cap };
+        let chunks = chunks(&places);
+        let mut ring = Ring { places, has_origin: false, cap, chunks };
         ring.has_origin = ring.contains(&ring.places[1]) != ring.owns_second_place();
         Ok(ring)
     }
@@ -47,24 +66,55 @@ impl Ring {
 
     fn contains(&self, place: &Point) -> bool {
         let mut crosser = EdgeCrosser::new(&ORIGIN, place);
-        self.edges().fold(self.has_origin, |inside, (a, b)| inside != crosser.edge_or_vertex_crossing(a, b))
+        let normal = direction(ORIGIN.0.cross(&place.0));
+        let near = self.chunks.iter().filter(|chunk| chunk.is_near_circle(normal));
+        let edges = near.flat_map(|chunk| chunk.places.windows(2));
+        edges.fold(self.has_origin, |inside, edge| inside != crosser.edge_or_vertex_crossing(&edge[0], &edge[1]))
     }
 
-    fn edges(&self) -> impl Iterator<Item = (&Point, &Point)> {
-        self.places.iter().zip(self.places.iter().cycle().skip(1))
+    /// Whether an edge touches the cell.
+    fn touches(&self, cell: &Cell) -> bool {
+        let around = cell.cap_bound();
+        let mut near = self.chunks.iter().filter(|chunk| chunk.cap.intersects(&around));
+        near.any(|chunk| chunk.has_place_in(cell) || chunk.crosses(cell))
+    }
+}
+
+impl Chunk {
+    /// Whether the edges may meet the great circle that `normal` stands upon. A normal of no length tells nothing.
+    fn is_near_circle(&self, normal: Vector) -> bool {
+        normal.dot(&self.cap.center().0).abs() <= self.sin_radius
+    }
+
+    fn has_place_in(&self, cell: &Cell) -> bool {
+        self.places.iter().any(|place| cell.contains_point(place))
     }
 
     fn crosses(&self, cell: &Cell) -> bool {
         let corners = cell.vertices();
         (0..4).any(|k| {
             let mut crosser = EdgeCrosser::new(&corners[k], &corners[(k + 1) % 4]);
-            self.edges().any(|(a, b)| crosser.crossing_sign(a, b) != Crossing::DoNotCross)
+            self.places.windows(2).any(|edge| crosser.crossing_sign(&edge[0], &edge[1]) != Crossing::DoNotCross)
         })
     }
+}
 
-    fn has_place_in(&self, cell: &Cell) -> bool {
-        self.places.iter().any(|place| cell.contains_point(place))
-    }
+/// The vector with length one, or without length if it is too short for its direction to be exact.
+fn direction(vector: Vector) -> Vector {
+    if vector.norm() > 1e-6 { vector.normalize() } else { Vector::new(0.0, 0.0, 0.0) }
+}
+
+fn chunks(places: &[Point]) -> Vec<Chunk> {
+    let closed: Vec<Point> = places.iter().chain(places.first()).copied().collect();
+    let starts = (0..places.len()).step_by(CHUNK_EDGES);
+    let chunk = |start: usize| {
+        let places = closed[start..closed.len().min(start + CHUNK_EDGES + 1)].to_vec();
+        let cap = cap_around(&places);
+        let radius = cap.radius().rad();
+        let sin_radius = if radius < FRAC_PI_2 { radius.sin() } else { 1.0 };
+        Chunk { places, cap, sin_radius }
+    };
+    starts.map(chunk).collect()
 }
 
 impl Region for Ring {
@@ -73,11 +123,11 @@ impl Region for Ring {
     }
 
     fn contains_cell(&self, cell: &Cell) -> bool {
-        self.contains(&cell.center()) && !self.has_place_in(cell) && !self.crosses(cell)
+        !self.touches(cell) && self.contains(&cell.center())
     }
 
     fn intersects_cell(&self, cell: &Cell) -> bool {
-        self.has_place_in(cell) || self.contains(&cell.center()) || self.crosses(cell)
+        self.touches(cell) || self.contains(&cell.center())
     }
 }
 
@@ -97,20 +147,20 @@ fn signed_area(places: &[Point]) -> f64 {
     };
     let area: f64 = rest.windows(2).map(triangle).sum();
     // Half the globe is 2π: what seems larger is the other side, seen from outside.
-    if area.abs() > 2.0 * std::f64::consts::PI { -area } else { area }
+    if area.abs() > 2.0 * PI { -area } else { area }
 }
 
 /// A cap around all places, and so around the smaller side of a ring through them. The whole globe if they reach around it.
 fn cap_around(places: &[Point]) -> Cap {
     /// More than rounding can lose.
     const MARGIN: f64 = 1e-9;
-    let sum = places.iter().fold(s2::r3::vector::Vector::new(0.0, 0.0, 0.0), |sum, place| sum + place.0);
+    let sum = places.iter().fold(Vector::new(0.0, 0.0, 0.0), |sum, place| sum + place.0);
     if sum.norm() == 0.0 {
         return Cap::full();
     }
     let center = Point::from(sum.normalize());
     let radius = places.iter().map(|place| center.distance(place).rad()).fold(0.0, f64::max) + MARGIN;
-    if radius >= std::f64::consts::FRAC_PI_2 {
+    if radius >= FRAC_PI_2 {
         return Cap::full();
     }
     Cap::from_center_angle(&center, &Angle::from(Rad(radius)))
