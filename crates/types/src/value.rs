@@ -8,6 +8,7 @@ mod convert;
 mod datetime;
 mod geo;
 mod geojson;
+pub(crate) mod geometry;
 mod json;
 mod number;
 mod password;

@@ -1,21 +1,18 @@
 //! Tokens of shapes: cells of the S2 grid. A shape stands under every cell of its cover (`c/`) and under the ancestors of
 //! those cells (`p/`), themselves included; a search looks for both, so that larger and smaller cells meet.
 
-mod ring;
-
 use std::f64::consts::PI;
 
 use s2::cap::Cap;
 use s2::cellid::CellID;
-use s2::latlng::LatLng;
 use s2::point::Point;
 use s2::region::{Region, RegionCoverer};
 use s2::s1::{Angle, Rad};
 
 use super::TokenError;
 use crate::Tokenizer;
+use crate::value::geometry::{EARTH_RADIUS_METERS, Ring, place};
 use crate::value::{Coord, Geo};
-use ring::Ring;
 
 /// The coarsest cells that have tokens: some 300 km wide.
 const MIN_LEVEL: u8 = 5;
@@ -25,9 +22,6 @@ const MAX_LEVEL: u8 = 16;
 const MAX_CELLS: usize = 18;
 /// The fewest places of a ring, the last of which is the first.
 const MIN_RING_PLACES: usize = 4;
-
-/// The mean radius of the globe, as Dgraph takes it.
-const EARTH_RADIUS_METERS: f64 = 6_371_000.0;
 
 /// The tokens of a shape, sorted, each once.
 pub(super) fn tokens(shape: &Geo) -> Result<Vec<Vec<u8>>, TokenError> {
@@ -44,7 +38,7 @@ pub(super) fn query_tokens(shape: &Geo) -> Result<Vec<Vec<u8>>, TokenError> {
 
 /// The same for everything within `meters` of a place.
 pub(super) fn near_tokens(center: Coord, meters: f64) -> Result<Vec<Vec<u8>>, TokenError> {
-    if !center.iter().all(|n| n.is_finite()) || !(meters >= 0.0) {
+    if !center.iter().all(|n| n.is_finite()) || meters.is_nan() || meters < 0.0 {
         return Err(TokenError::Shape {
             kind: "Point",
             why: "coordinates must be finite numbers and the distance 0 or more",
@@ -95,10 +89,6 @@ fn token(kind: u8, cell: CellID) -> Vec<u8> {
     let mut token = vec![Tokenizer::Geo.id(), kind, b'/'];
     token.extend_from_slice(hex.trim_end_matches('0').as_bytes());
     token
-}
-
-fn place([longitude, latitude]: Coord) -> Point {
-    Point::from(LatLng::from_degrees(latitude, longitude))
 }
 
 /// Holes do not count: a search checks its finds against the shape itself.

@@ -14,7 +14,7 @@ const CHUNK_EDGES: usize = 64;
 
 /// The inside of a ring on the globe: whichever side of it is smaller, so that the direction of a ring does not matter.
 #[derive(Debug, Clone)]
-pub(super) struct Ring {
+pub(crate) struct Ring {
     /// Anticlockwise around the inside; no two neighbours are equal.
     places: Vec<Point>,
     /// Whether the inside has the point from which crossings are counted.
@@ -25,9 +25,9 @@ pub(super) struct Ring {
 
 /// Some successive edges.
 #[derive(Debug, Clone)]
-struct Chunk {
+pub(super) struct Chunk {
     /// The places they join, one more than there are edges.
-    places: Vec<Point>,
+    pub(super) places: Vec<Point>,
     /// Around all of them.
     cap: Cap,
     /// Of the angle from the middle to the rim of `cap`; 1 if that is a right angle or more.
@@ -39,7 +39,7 @@ impl Ring {
     ///
     /// # Errors
     /// When the places are no ring but a path: then the cap around them.
-    pub(super) fn new(mut places: Vec<Point>) -> Result<Ring, Cap> {
+    pub(crate) fn new(mut places: Vec<Point>) -> Result<Ring, Cap> {
         if places.len() > 1 && places.first() == places.last() {
             places.pop();
         }
@@ -51,7 +51,7 @@ impl Ring {
         if area < 0.0 {
             places.reverse();
         }
-        let chunks = chunks(&places);
+        let chunks = chunks(&[&places[..], &places[..1]].concat());
         let mut ring = Ring { places, has_origin: false, cap, chunks };
         ring.has_origin = ring.contains(&ring.places[1]) != ring.owns_second_place();
         Ok(ring)
@@ -64,12 +64,18 @@ impl Ring {
         ordered_ccw(&place.ortho(), before, after, place)
     }
 
-    fn contains(&self, place: &Point) -> bool {
+    /// Whether a place is inside. One on the border is or is not.
+    pub(crate) fn contains(&self, place: &Point) -> bool {
         let mut crosser = EdgeCrosser::new(&ORIGIN, place);
         let normal = direction(ORIGIN.0.cross(&place.0));
         let near = self.chunks.iter().filter(|chunk| chunk.is_near_circle(normal));
         let edges = near.flat_map(|chunk| chunk.places.windows(2));
         edges.fold(self.has_origin, |inside, edge| inside != crosser.edge_or_vertex_crossing(&edge[0], &edge[1]))
+    }
+
+    /// A place on the ring.
+    pub(super) fn first(&self) -> &Point {
+        &self.places[0]
     }
 
     /// Whether an edge touches the cell.
@@ -81,6 +87,25 @@ impl Ring {
 }
 
 impl Chunk {
+    /// Whether an edge of the one properly crosses an edge of the other.
+    pub(super) fn crosses_chunk(&self, other: &Chunk) -> bool {
+        self.cap.intersects(&other.cap)
+            && self.places.windows(2).any(|edge| {
+                let mut crosser = EdgeCrosser::new(&edge[0], &edge[1]);
+                other.places.windows(2).any(|edge| crosser.crossing_sign(&edge[0], &edge[1]) == Crossing::Cross)
+            })
+    }
+
+    /// The angle from a place to the nearest edge. Infinite if that is surely above `most`.
+    pub(super) fn angle_to(&self, place: &Point, most: f64) -> f64 {
+        if self.cap.center().distance(place).rad() - self.cap.radius().rad() > most {
+            return f64::INFINITY;
+        }
+        let to_places = self.places.iter().map(|p| p.distance(place).rad());
+        let to_edges = self.places.windows(2).filter_map(|edge| angle_to_inner(&edge[0], &edge[1], place));
+        to_places.chain(to_edges).fold(f64::INFINITY, f64::min)
+    }
+
     /// Whether the edges may meet the great circle that `normal` stands upon. A normal of no length tells nothing.
     fn is_near_circle(&self, normal: Vector) -> bool {
         normal.dot(&self.cap.center().0).abs() <= self.sin_radius
@@ -104,11 +129,11 @@ fn direction(vector: Vector) -> Vector {
     if vector.norm() > 1e-6 { vector.normalize() } else { Vector::new(0.0, 0.0, 0.0) }
 }
 
-fn chunks(places: &[Point]) -> Vec<Chunk> {
-    let closed: Vec<Point> = places.iter().chain(places.first()).copied().collect();
-    let starts = (0..places.len()).step_by(CHUNK_EDGES);
+/// The edges of a path in the order of its places; one place alone is an edge to itself.
+pub(super) fn chunks(path: &[Point]) -> Vec<Chunk> {
+    let starts = (0..path.len().saturating_sub(1).max(path.len().min(1))).step_by(CHUNK_EDGES);
     let chunk = |start: usize| {
-        let places = closed[start..closed.len().min(start + CHUNK_EDGES + 1)].to_vec();
+        let places = path[start..path.len().min(start + CHUNK_EDGES + 1)].to_vec();
         let cap = cap_around(&places);
         let radius = cap.radius().rad();
         let sin_radius = if radius < FRAC_PI_2 { radius.sin() } else { 1.0 };
@@ -129,6 +154,13 @@ impl Region for Ring {
     fn intersects_cell(&self, cell: &Cell) -> bool {
         self.touches(cell) || self.contains(&cell.center())
     }
+}
+
+/// The angle from a place to the edge from `a` to `b`, if the nearest spot of it is not one of its ends.
+fn angle_to_inner(a: &Point, b: &Point, place: &Point) -> Option<f64> {
+    let normal = a.0.cross(&b.0).normalize();
+    let is_between = normal.cross(&a.0).dot(&place.0) > 0.0 && normal.cross(&b.0).dot(&place.0) < 0.0;
+    is_between.then(|| normal.dot(&place.0).clamp(-1.0, 1.0).asin().abs())
 }
 
 /// Positive if the smaller side of the ring is on the left.
