@@ -8,7 +8,7 @@
 //!        └─country─ Place ←──────────────born_in────────────────────┘
 //! ```
 //!
-//! Each node is made from random numbers of its own ([`rng`]), so nothing is kept in memory, whatever the scale.
+//! Each node is made from random numbers of its own (`rng`), so nothing is kept in memory, whatever the scale.
 
 mod generate;
 mod nquad;
@@ -104,7 +104,8 @@ pub fn run(args: SampleArgs) -> anyhow::Result<()> {
     }
     .with_context(|| format!("write {} and {}", rdf_path.display(), schema_path.display()))?;
 
-    println!("{}: {} nodes, {} N-Quads", rdf_path.display(), stats.nodes, stats.nquads);
+    let megabytes = stats.rdf_bytes as f64 / 1e6;
+    println!("{}: {} nodes, {} N-Quads, {megabytes:.1} MB of RDF", rdf_path.display(), stats.nodes, stats.nquads);
     println!("{}: schema of {} films, {} people and what they did", schema_path.display(), stats.films, stats.people);
     println!("load them with: graphdb live -f {} -s {}", rdf_path.display(), schema_path.display());
     Ok(())
