@@ -1,0 +1,1 @@
+//! The backup engine: plan, backup, restore, list.

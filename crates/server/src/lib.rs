@@ -1,0 +1,1 @@
+//! HTTP: the GraphQL admin endpoint and the client endpoints.
