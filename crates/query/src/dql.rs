@@ -8,12 +8,12 @@ mod position;
 pub mod ast;
 mod lexer;
 
+mod block;
 mod cursor;
 mod document;
-mod block;
+mod facets;
 mod field;
 mod function;
-mod facets;
 mod math;
 mod schema_query;
 

@@ -92,7 +92,11 @@ fn paging(cursor: &mut Cursor<'_>, key: &Name, args: &mut Arguments) -> Parsed<(
 
 fn order(cursor: &mut Cursor<'_>, key: &Name) -> Parsed<Order> {
     let is_val = cursor.is_word("val") && *cursor.look(1) == Kind::Symbol("(");
-    let by = if is_val { OrderKey::Val(function::variable_call(cursor)?) } else { OrderKey::Attribute(function::attribute(cursor)?) };
+    let by = if is_val {
+        OrderKey::Val(function::variable_call(cursor)?)
+    } else {
+        OrderKey::Attribute(function::attribute(cursor)?)
+    };
     Ok(Order { by, descending: key.text == "orderdesc", at: key.at })
 }
 
@@ -105,7 +109,9 @@ pub(super) enum Place {
 
 /// Whether `word` behind an `@` of a field is a directive; else it is a language.
 fn is_directive(word: &str) -> bool {
-    ["filter", "facets", "cascade", "normalize", "ignorereflex", "groupby"].iter().any(|known| known.eq_ignore_ascii_case(word))
+    ["filter", "facets", "cascade", "normalize", "ignorereflex", "groupby"]
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(word))
 }
 
 /// Reads every `@directive` that follows. At a field, the first word that is none is left: it is a language.
@@ -118,7 +124,11 @@ pub(super) fn directives(cursor: &mut Cursor<'_>, place: Place) -> Parsed<Direct
                 cursor.bump();
                 directive(cursor, &word, place, &mut directives)?;
             }
-            _ => return Err(cursor.error("expected a directive like `@filter` behind `@`; languages stand directly behind a predicate")),
+            _ => {
+                return Err(cursor.error(
+                    "expected a directive like `@filter` behind `@`; languages stand directly behind a predicate",
+                ));
+            }
         }
     }
     Ok(directives)
@@ -191,7 +201,12 @@ fn recurse(cursor: &mut Cursor<'_>) -> Parsed<Recurse> {
             let slot = match key.text.as_str() {
                 "depth" => &mut recurse.depth,
                 "loop" => &mut recurse.allow_loop,
-                _ => return Err(SyntaxError { at: key.at, message: format!("unknown argument `{}` of @recurse", key.text) }),
+                _ => {
+                    return Err(SyntaxError {
+                        at: key.at,
+                        message: format!("unknown argument `{}` of @recurse", key.text),
+                    });
+                }
             };
             *slot = Some(cursor.term("a value")?);
             Ok(())

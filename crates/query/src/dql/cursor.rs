@@ -111,7 +111,11 @@ impl<'a> Cursor<'a> {
     }
 
     /// Reads items up to `close`, which is eaten; commas between them must be there.
-    pub(super) fn comma_list<T>(&mut self, close: &str, mut item: impl FnMut(&mut Cursor<'a>) -> Parsed<T>) -> Parsed<Vec<T>> {
+    pub(super) fn comma_list<T>(
+        &mut self,
+        close: &str,
+        mut item: impl FnMut(&mut Cursor<'a>) -> Parsed<T>,
+    ) -> Parsed<Vec<T>> {
         let mut items = Vec::new();
         while !self.eat(close) {
             if !items.is_empty() {

@@ -17,7 +17,9 @@ pub(super) fn parse(text: &str) -> Parsed<Document> {
             cursor.bump();
             document.schema = Some(schema_query::parse(&mut cursor)?);
         } else if has_blocks || document.schema.is_some() {
-            return Err(cursor.error(format!("a request is one query or one schema query; {} is too much", cursor.peek())));
+            return Err(
+                cursor.error(format!("a request is one query or one schema query; {} is too much", cursor.peek()))
+            );
         } else {
             has_blocks = true;
             if cursor.eat_word("query") {
@@ -42,7 +44,9 @@ fn fragment(cursor: &mut Cursor<'_>) -> Parsed<Fragment> {
 fn blocks(cursor: &mut Cursor<'_>, document: &mut Document) -> Parsed<()> {
     cursor.expect("{")?;
     while !cursor.eat("}") {
-        if ["set", "delete", "mutation", "upsert"].into_iter().any(|word| cursor.is_word(word)) && *cursor.look(1) == Kind::Symbol("{") {
+        if ["set", "delete", "mutation", "upsert"].into_iter().any(|word| cursor.is_word(word))
+            && *cursor.look(1) == Kind::Symbol("{")
+        {
             return Err(cursor.error("a mutation does not belong in a query; send it to /mutate"));
         }
         document.blocks.push(block::parse(cursor)?);
@@ -61,7 +65,9 @@ fn header(cursor: &mut Cursor<'_>) -> Parsed<Vec<VariableDeclaration>> {
     let declarations = cursor.comma_list(")", declaration)?;
     let mut seen = HashSet::new();
     match declarations.iter().find(|declared| !seen.insert(declared.name.as_str())) {
-        Some(twice) => Err(SyntaxError { at: twice.at, message: format!("the query variable `{}` is declared twice", twice.name) }),
+        Some(twice) => {
+            Err(SyntaxError { at: twice.at, message: format!("the query variable `{}` is declared twice", twice.name) })
+        }
         None => Ok(declarations),
     }
 }
@@ -80,8 +86,12 @@ fn declaration(cursor: &mut Cursor<'_>) -> Parsed<VariableDeclaration> {
 }
 
 fn variable_type(cursor: &mut Cursor<'_>) -> Parsed<VariableType> {
-    const TYPES: [(&str, VariableType); 4] =
-        [("string", VariableType::String), ("int", VariableType::Int), ("float", VariableType::Float), ("bool", VariableType::Bool)];
+    const TYPES: [(&str, VariableType); 4] = [
+        ("string", VariableType::String),
+        ("int", VariableType::Int),
+        ("float", VariableType::Float),
+        ("bool", VariableType::Bool),
+    ];
     match TYPES.into_iter().find(|(name, _)| cursor.is_word(name)) {
         Some((_, value_type)) => {
             cursor.bump();
@@ -95,7 +105,10 @@ fn refuse_repeated_names(document: &Document) -> Parsed<()> {
     let mut seen = HashSet::new();
     for block in document.blocks.iter().filter(|block| !block.is_var() && block.name != "shortest") {
         if !seen.insert(block.name.as_str()) {
-            return Err(SyntaxError { at: block.at, message: format!("Duplicate aliases not allowed: {}", block.name) });
+            return Err(SyntaxError {
+                at: block.at,
+                message: format!("Duplicate aliases not allowed: {}", block.name),
+            });
         }
     }
     Ok(())

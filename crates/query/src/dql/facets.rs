@@ -38,7 +38,10 @@ fn show(cursor: &Cursor<'_>, into: &mut Facets, shown: FacetsShown) -> Parsed<()
 fn is_filter(cursor: &Cursor<'_>) -> bool {
     match cursor.look(1) {
         Kind::Symbol("(") => true,
-        Kind::Name(word) => *cursor.look(2) == Kind::Symbol("(") || (word.eq_ignore_ascii_case("not") && matches!(cursor.look(2), Kind::Name(_))),
+        Kind::Name(word) => {
+            *cursor.look(2) == Kind::Symbol("(")
+                || (word.eq_ignore_ascii_case("not") && matches!(cursor.look(2), Kind::Name(_)))
+        }
         _ => false,
     }
 }

@@ -37,7 +37,15 @@ fn field(cursor: &mut Cursor<'_>) -> Parsed<Field> {
 }
 
 fn bare(kind: FieldKind, at: super::Position) -> Field {
-    Field { alias: None, variable: None, kind, args: Arguments::default(), directives: Directives::default(), fields: None, at }
+    Field {
+        alias: None,
+        variable: None,
+        kind,
+        args: Arguments::default(),
+        directives: Directives::default(),
+        fields: None,
+        at,
+    }
 }
 
 /// Reads `alias :` and `x as` in either order.
@@ -45,7 +53,8 @@ fn labels(cursor: &mut Cursor<'_>) -> Parsed<(Option<String>, Option<Name>)> {
     let (mut alias, mut variable) = (None, None);
     loop {
         let is_alias = alias.is_none() && *cursor.look(1) == Kind::Symbol(":");
-        let is_variable = variable.is_none() && matches!(cursor.look(1), Kind::Name(word) if word.eq_ignore_ascii_case("as"));
+        let is_variable =
+            variable.is_none() && matches!(cursor.look(1), Kind::Name(word) if word.eq_ignore_ascii_case("as"));
         if !is_alias && !is_variable {
             return Ok((alias, variable));
         }
@@ -105,7 +114,11 @@ fn aggregate(cursor: &mut Cursor<'_>, aggregate: Aggregate) -> Parsed<FieldKind>
     cursor.bump();
     cursor.expect("(")?;
     let is_val = cursor.is_word("val") && *cursor.look(1) == Kind::Symbol("(");
-    let of = if is_val { AggregateOf::Val(function::variable_call(cursor)?) } else { AggregateOf::Attribute(function::attribute(cursor)?) };
+    let of = if is_val {
+        AggregateOf::Val(function::variable_call(cursor)?)
+    } else {
+        AggregateOf::Attribute(function::attribute(cursor)?)
+    };
     cursor.expect(")")?;
     Ok(FieldKind::Aggregate(aggregate, of))
 }
@@ -123,9 +136,10 @@ fn expand(cursor: &mut Cursor<'_>) -> Parsed<FieldKind> {
         return Err(cursor.error("`expand` needs `_all_` or types"));
     }
     match names.iter().find(|name| matches!(name.text.as_str(), "_forward_" | "_reverse_")) {
-        Some(refused) => {
-            Err(super::SyntaxError { at: refused.at, message: format!("`expand({})` is not known; use `_all_` or types", refused.text) })
-        }
+        Some(refused) => Err(super::SyntaxError {
+            at: refused.at,
+            message: format!("`expand({})` is not known; use `_all_` or types", refused.text),
+        }),
         None if names.iter().any(|name| name.text == "_all_") => Ok(FieldKind::Expand(Expand::All)),
         None => Ok(FieldKind::Expand(Expand::Types(names.into_iter().map(|name| name.text).collect()))),
     }

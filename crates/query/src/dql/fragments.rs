@@ -12,7 +12,10 @@ pub(super) fn resolve(mut document: Document) -> Result<Document, SyntaxError> {
     let mut fragments = HashMap::new();
     for fragment in std::mem::take(&mut document.fragments) {
         if let Some(twice) = fragments.insert(fragment.name.clone(), fragment) {
-            return Err(SyntaxError { at: twice.at, message: format!("the fragment `{}` is defined twice", twice.name) });
+            return Err(SyntaxError {
+                at: twice.at,
+                message: format!("the fragment `{}` is defined twice", twice.name),
+            });
         }
     }
     let mut resolver = Resolver { fragments, fields: 0 };
@@ -34,7 +37,10 @@ impl Resolver {
             self.count(&field, depth)?;
             if let FieldKind::Spread(name) = &field.kind {
                 let Some(fragment) = self.fragments.get(&name.text) else {
-                    return Err(SyntaxError { at: name.at, message: format!("the fragment `{}` is not defined", name.text) });
+                    return Err(SyntaxError {
+                        at: name.at,
+                        message: format!("the fragment `{}` is not defined", name.text),
+                    });
                 };
                 let inner = fragment.fields.clone();
                 resolved.extend(self.fields(inner, depth + 1)?);

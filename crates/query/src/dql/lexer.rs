@@ -115,8 +115,13 @@ fn skip_blanks(input: &mut &str) {
 
 fn next_kind<'a>(input: &mut &'a str, last: Option<&Kind<'_>>, arithmetic: bool) -> ModalResult<Kind<'a>> {
     if arithmetic {
-        return alt((math_number.map(Kind::Number), math_name.map(Kind::Name), symbol.map(Kind::Symbol), quoted.map(Kind::Text)))
-            .parse_next(input);
+        return alt((
+            math_number.map(Kind::Number),
+            math_name.map(Kind::Name),
+            symbol.map(Kind::Symbol),
+            quoted.map(Kind::Text),
+        ))
+        .parse_next(input);
     }
     // A regular expression is always an argument; anywhere else a slash has no meaning.
     if input.starts_with('/') && matches!(last, Some(Kind::Symbol(","))) {
@@ -146,13 +151,17 @@ fn name<'a>(input: &mut &'a str) -> ModalResult<&'a str> {
 }
 
 fn math_name<'a>(input: &mut &'a str) -> ModalResult<&'a str> {
-    (one_of(is_name_start), take_while(0.., |c: char| is_name_start(c) || c.is_numeric() || c == '.')).take().parse_next(input)
+    (one_of(is_name_start), take_while(0.., |c: char| is_name_start(c) || c.is_numeric() || c == '.'))
+        .take()
+        .parse_next(input)
 }
 
 fn number<'a>(input: &mut &'a str) -> ModalResult<&'a str> {
     let exponent = (one_of(['e', 'E']), one_of(['+', '-']), digit1).void();
     let part = one_of(|c: char| matches!(c, '_' | '.' | '-') || c.is_ascii_alphanumeric()).void();
-    (opt(one_of(['-', '+'])), opt('.'), one_of('0'..='9'), repeat::<_, _, (), _, _>(0.., alt((exponent, part)))).take().parse_next(input)
+    (opt(one_of(['-', '+'])), opt('.'), one_of('0'..='9'), repeat::<_, _, (), _, _>(0.., alt((exponent, part))))
+        .take()
+        .parse_next(input)
 }
 
 fn math_number<'a>(input: &mut &'a str) -> ModalResult<&'a str> {
@@ -162,17 +171,24 @@ fn math_number<'a>(input: &mut &'a str) -> ModalResult<&'a str> {
 }
 
 fn variable<'a>(input: &mut &'a str) -> ModalResult<&'a str> {
-    ('$', cut_err(name).context(StrContext::Label("a query variable needs a name behind the `$`"))).take().parse_next(input)
+    ('$', cut_err(name).context(StrContext::Label("a query variable needs a name behind the `$`")))
+        .take()
+        .parse_next(input)
 }
 
 fn iri<'a>(input: &mut &'a str) -> ModalResult<&'a str> {
-    delimited('<', take_while(1.., |c: char| !c.is_whitespace() && !matches!(c, '<' | '>' | '"' | '{' | '}' | '\\')), '>').parse_next(input)
+    delimited(
+        '<',
+        take_while(1.., |c: char| !c.is_whitespace() && !matches!(c, '<' | '>' | '"' | '{' | '}' | '\\')),
+        '>',
+    )
+    .parse_next(input)
 }
 
 fn symbol(input: &mut &str) -> ModalResult<&'static str> {
     const LONGEST_FIRST: [&str; 27] = [
-        "...", "<=", ">=", "==", "!=", "{", "}", "(", ")", "[", "]", ":", ",", "@", "*", "+", "-", "/", "%", "<", ">", "=", "!", "~", ".",
-        "|", "&",
+        "...", "<=", ">=", "==", "!=", "{", "}", "(", ")", "[", "]", ":", ",", "@", "*", "+", "-", "/", "%", "<", ">",
+        "=", "!", "~", ".", "|", "&",
     ];
     match LONGEST_FIRST.into_iter().find(|symbol| input.starts_with(symbol)) {
         Some(symbol) => {
@@ -190,11 +206,14 @@ fn quoted(input: &mut &str) -> ModalResult<String> {
 
 /// A run of ordinary characters, or what one escape stands for.
 fn text_part(input: &mut &str) -> ModalResult<String> {
-    alt((take_till(1.., ['"', '\\']).map(str::to_owned), preceded('\\', cut_err(escape)).map(String::from))).parse_next(input)
+    alt((take_till(1.., ['"', '\\']).map(str::to_owned), preceded('\\', cut_err(escape)).map(String::from)))
+        .parse_next(input)
 }
 
 fn escape(input: &mut &str) -> ModalResult<char> {
-    const LABEL: StrContext = StrContext::Label("unknown escape in a text; known are \\\" \\\\ \\/ \\' \\b \\f \\n \\r \\t \\xHH \\uHHHH \\UHHHHHHHH");
+    const LABEL: StrContext = StrContext::Label(
+        "unknown escape in a text; known are \\\" \\\\ \\/ \\' \\b \\f \\n \\r \\t \\xHH \\uHHHH \\UHHHHHHHH",
+    );
     let kind = any.context(LABEL).parse_next(input)?;
     match kind {
         '"' | '\\' | '/' | '\'' => Ok(kind),
@@ -227,7 +246,8 @@ fn utf16_char(input: &mut &str) -> ModalResult<char> {
         return char::from_u32(first).ok_or_else(|| ErrMode::Cut(ContextError::new()));
     }
     let second = preceded("\\u", hex_number(4)).verify(|low| (0xdc00..0xe000).contains(low)).parse_next(input)?;
-    char::from_u32(0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00)).ok_or_else(|| ErrMode::Cut(ContextError::new()))
+    char::from_u32(0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00))
+        .ok_or_else(|| ErrMode::Cut(ContextError::new()))
 }
 
 fn regex<'a>(input: &mut &'a str) -> ModalResult<Kind<'a>> {
@@ -237,5 +257,7 @@ fn regex<'a>(input: &mut &'a str) -> ModalResult<Kind<'a>> {
     let closed = cut_err('/').context(StrContext::Label("a regular expression is not closed"));
     let flags = take_while(0.., |c: char| c.is_ascii_alphabetic());
     // An escaped slash is a slash; every other escape is the expression's own.
-    ('/', body, closed, flags).map(|(_, body, _, flags): (char, &str, char, &str)| Kind::Regex(body.replace("\\/", "/"), flags)).parse_next(input)
+    ('/', body, closed, flags)
+        .map(|(_, body, _, flags): (char, &str, char, &str)| Kind::Regex(body.replace("\\/", "/"), flags))
+        .parse_next(input)
 }

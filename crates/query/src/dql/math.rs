@@ -63,7 +63,11 @@ fn operand(cursor: &mut Cursor<'_>) -> Parsed<Math> {
         }
         Kind::Name(word) => {
             cursor.bump();
-            if cursor.is("(") { call(cursor, &Name { text: word.to_owned(), at }) } else { Ok(Math::Variable(Name { text: word.to_owned(), at })) }
+            if cursor.is("(") {
+                call(cursor, &Name { text: word.to_owned(), at })
+            } else {
+                Ok(Math::Variable(Name { text: word.to_owned(), at }))
+            }
         }
         _ => Err(cursor.unexpected("a number, a variable or a function")),
     }
@@ -84,6 +88,9 @@ fn call(cursor: &mut Cursor<'_>, name: &Name) -> Parsed<Math> {
     let operands = cursor.nested(|cursor| cursor.comma_list(")", |cursor| binary(cursor, 0)))?;
     match operands.len() == *arity {
         true => Ok(Math::Call(word, operands)),
-        false => Err(SyntaxError { at: name.at, message: format!("`{word}` takes {arity} operands, found {}", operands.len()) }),
+        false => Err(SyntaxError {
+            at: name.at,
+            message: format!("`{word}` takes {arity} operands, found {}", operands.len()),
+        }),
     }
 }

@@ -45,10 +45,13 @@ fn not_binds_tighter_than_and_and_and_tighter_than_or() {
 #[test]
 fn a_header_names_types_and_defaults_of_variables() {
     let document = parse("query t($a: string = \"x\", $b: int!, $c : bool) { q(func: eq(name, $a)) { uid } }").unwrap();
-    let declared: Vec<_> = document.variables.iter().map(|v| (v.name.as_str(), v.required, v.default.as_deref())).collect();
+    let declared: Vec<_> =
+        document.variables.iter().map(|v| (v.name.as_str(), v.required, v.default.as_deref())).collect();
     assert_eq!(declared, [("$a", false, Some("x")), ("$b", true, None), ("$c", false, None)]);
     let func = document.blocks[0].func.as_ref().unwrap();
-    assert!(matches!(&func.args[..], [ast::Argument::Term(term)] if term.kind == TermKind::Variable && term.text == "$a"));
+    assert!(
+        matches!(&func.args[..], [ast::Argument::Term(term)] if term.kind == TermKind::Variable && term.text == "$a")
+    );
 }
 
 #[test]
@@ -72,7 +75,10 @@ fn fields_are_told_apart() {
     ] {
         let parsed = parse(&format!("{{ q(func: uid(1)) {{ {text} }} }}"));
         match parsed {
-            Ok(document) => assert!(format!("{:?}", document.blocks[0].fields[0].kind).starts_with(expected) && !expected.is_empty(), "{text}"),
+            Ok(document) => assert!(
+                format!("{:?}", document.blocks[0].fields[0].kind).starts_with(expected) && !expected.is_empty(),
+                "{text}"
+            ),
             Err(error) => assert!(expected.is_empty(), "{text}: {error}"),
         }
     }
@@ -94,12 +100,17 @@ fn languages_aliases_and_variables_stand_around_a_predicate() {
         })
         .collect();
     assert_eq!(shown, ["name@.", "name@*", "age", "~friend"]);
-    assert_eq!((fields[2].alias.as_deref(), fields[2].variable.as_ref().map(|v| v.text.as_str())), (Some("n"), Some("x")));
+    assert_eq!(
+        (fields[2].alias.as_deref(), fields[2].variable.as_ref().map(|v| v.text.as_str())),
+        (Some("n"), Some("x"))
+    );
 }
 
 #[test]
 fn arguments_and_order_are_read() {
-    let block = block("{ q(func: has(name), first: -2, offset: 1, after: 0x2, orderasc: age, orderdesc: name@en, orderasc: val(v)) { uid } }");
+    let block = block(
+        "{ q(func: has(name), first: -2, offset: 1, after: 0x2, orderasc: age, orderdesc: name@en, orderasc: val(v)) { uid } }",
+    );
     assert_eq!(block.args.first.unwrap().text, "-2");
     assert_eq!((block.args.offset.unwrap().text.as_str(), block.args.after.unwrap().text.as_str()), ("1", "0x2"));
     let order: Vec<bool> = block.args.order.iter().map(|order| order.descending).collect();
@@ -134,7 +145,9 @@ fn arithmetic_has_the_usual_strengths() {
         match math {
             Math::Number(term) => term.text.clone(),
             Math::Variable(name) => name.text.clone(),
-            Math::Call(name, operands) => format!("({name} {})", operands.iter().map(show).collect::<Vec<_>>().join(" ")),
+            Math::Call(name, operands) => {
+                format!("({name} {})", operands.iter().map(show).collect::<Vec<_>>().join(" "))
+            }
         }
     }
     for (text, shown) in [
@@ -166,7 +179,11 @@ fn schema_questions_have_four_forms() {
         ("schema(pred: []) {}", 0, 0, 0),
     ] {
         let schema = parse(text).unwrap().schema.unwrap();
-        assert_eq!((schema.predicates.len(), schema.types.len(), schema.members.len()), (predicates, types, members), "{text}");
+        assert_eq!(
+            (schema.predicates.len(), schema.types.len(), schema.members.len()),
+            (predicates, types, members),
+            "{text}"
+        );
     }
 }
 
