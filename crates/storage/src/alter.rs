@@ -84,7 +84,7 @@ pub(crate) fn apply_schema(db: &DB, schema: &Schema, change: &SchemaChange, comm
     let record = LogRecord { entry: LogEntry::Schema(change.clone()), touched_keys: Vec::new(), touched_predicates };
     put_log_record(db, &mut batch, &record, commit_ts);
     batch.delete_cf(meta_family(db), BUILDING_KEY);
-    db.write(&batch).map_err(Error::rocks("write a schema change"))?;
+    db.write(batch).map_err(Error::rocks("write a schema change"))?;
     Ok(changed(schema, change))
 }
 
@@ -115,7 +115,7 @@ pub(crate) fn apply_drop(db: &DB, schema: &Schema, op: &DropOp, commit_ts: Ts) -
     batch.put_cf(meta_family(db), drop_key, drop_to_wire(op));
     let record = LogRecord { entry: LogEntry::Drop(op.clone()), touched_keys: Vec::new(), touched_predicates: Vec::new() };
     put_log_record(db, &mut batch, &record, commit_ts);
-    db.write(&batch).map_err(Error::rocks("write a drop"))?;
+    db.write(batch).map_err(Error::rocks("write a drop"))?;
     Ok(changed(schema, &change))
 }
 

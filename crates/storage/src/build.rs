@@ -226,7 +226,7 @@ fn write_records(db: &DB, store: &BuiltStore) -> Result<()> {
     };
     let mut batch = WriteBatch::default();
     put_schema_change(db, &mut batch, &change, store.read_ts);
-    db.write_opt(&batch, &meta::synced()).map_err(Error::rocks("write the schema"))
+    db.write_opt(batch, &meta::synced()).map_err(Error::rocks("write the schema"))
 }
 
 fn sync_path(path: &Path) -> Result<()> {

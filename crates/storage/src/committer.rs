@@ -177,7 +177,7 @@ fn write_edges(core: &Core, edges: Vec<Edge>, prepared: Prepared, schema: &Schem
     touched_keys.sort_unstable();
     let record = LogRecord { entry: LogEntry::Edges(edges), touched_keys, touched_predicates: Vec::new() };
     put_log_record(&core.db, &mut batch, &record, commit_ts);
-    core.db.write(&batch).map_err(Error::rocks("write a commit"))
+    core.db.write(batch).map_err(Error::rocks("write a commit"))
 }
 
 fn sync_loop(core: &Core, unsynced: Receiver<Written>) {

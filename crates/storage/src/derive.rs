@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use graphdb_types::{
-    Facet, Key, KeyKind, Posting, PostingList, Predicate, PredicateSchema, Schema, Tokenizer, Uid, ValType, Value, fingerprint64, token,
+    Key, KeyKind, Posting, PostingList, Predicate, PredicateSchema, Schema, Tokenizer, Uid, ValType, Value, fingerprint64, token,
 };
 
 use crate::edge::{Edge, EdgeObject, EdgeOp, value_id};
@@ -413,11 +413,4 @@ pub(crate) fn derived_keys(key: &Key, list: &PostingList, schema: &PredicateSche
         found.push((count.to_stored(), subject.0, None));
     }
     found
-}
-
-/// The facets of a string carry its term tokens, so that other implementations can filter by them.
-pub fn facet_tokens(facet: &Facet) -> Vec<String> {
-    let text = Value::String(String::from_utf8_lossy(&facet.value).into_owned());
-    let tokens = token::tokens(Tokenizer::Term, &text, "").unwrap_or_default();
-    tokens.into_iter().filter_map(|token| String::from_utf8(token).ok()).collect()
 }

@@ -1,7 +1,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read as _, Write as _};
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, SyncSender, sync_channel};
@@ -9,7 +10,6 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use fs4::fs_std::FileExt as _;
 use graphdb_types::{Schema, Ts};
 use rocksdb::{BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType, IteratorMode, Options, SliceTransform};
 
@@ -19,7 +19,7 @@ use crate::derive::{derive, prepare};
 use crate::edge::Edge;
 use crate::error::{Error, Result};
 use crate::layout::{FORMAT_VERSION, LOG, META, POSTINGS, SCHEMA, VERSION_BYTES};
-use crate::log::read_log_key;
+use crate::log::{LogRecord, log_key, read_log_key};
 use crate::meta::{self, Identity, Lease, Leased};
 use crate::oracle::Oracle;
 use crate::schema_history::{SchemaHistory, initial_schema};
@@ -335,6 +335,21 @@ impl Store {
         self.core.oracle.floor()
     }
 
+    /// Visits the records of the commit log above `after`, in order, until `visit` breaks. Durable records only.
+    pub fn read_log(&self, after: Ts, mut visit: impl FnMut(Ts, LogRecord) -> ControlFlow<()>) -> Result<()> {
+        let log = self.core.db.cf_handle(LOG).expect("every column family is opened with the store");
+        let published = self.core.published.get();
+        let from = log_key(Ts(after.0.saturating_add(1)));
+        for item in self.core.db.iterator_cf(log, IteratorMode::From(&from, rocksdb::Direction::Forward)) {
+            let (key, record) = item.map_err(Error::rocks("read the commit log"))?;
+            let commit_ts = read_log_key(&key)?;
+            if commit_ts > published || visit(commit_ts, LogRecord::from_wire(&record)?).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Rolls up and collects now, instead of at the next turn of the background sweep.
     pub fn sweep(&self) -> Result<()> {
         sweep::sweep(&self.core)
@@ -454,11 +469,15 @@ impl Published {
 fn lock_directory(dir: &Path) -> Result<File> {
     let path = dir.join(LOCK_FILE);
     let mut file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path).map_err(Error::io("open", &path))?;
-    if !file.try_lock_exclusive().map_err(Error::io("lock", &path))? {
-        let mut holder = String::new();
-        _ = file.read_to_string(&mut holder);
-        let holder = if holder.trim().is_empty() { "another process".to_owned() } else { holder.trim().to_owned() };
-        return Err(Error::Locked { dir: dir.to_owned(), holder });
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::Error(source)) => return Err(Error::io("lock", &path)(source)),
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            _ = file.read_to_string(&mut holder);
+            let holder = if holder.trim().is_empty() { "another process".to_owned() } else { holder.trim().to_owned() };
+            return Err(Error::Locked { dir: dir.to_owned(), holder });
+        }
     }
     file.set_len(0).and_then(|()| writeln!(file, "process {}", std::process::id())).map_err(Error::io("write", &path))?;
     Ok(file)

@@ -119,7 +119,7 @@ fn collect_keys(core: &Core, keys: &BTreeSet<Vec<u8>>, watermark: Ts) -> Result<
             collect_key(core, &mut batch, key, watermark)?;
         }
         if !batch.is_empty() {
-            core.db.write(&batch).map_err(Error::rocks("collect old versions"))?;
+            core.db.write(batch).map_err(Error::rocks("collect old versions"))?;
         }
     }
     Ok(())
