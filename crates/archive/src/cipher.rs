@@ -15,9 +15,9 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
-use crate::Error;
 use crate::digest::{from_hex, to_hex};
 use crate::gzip::read_full;
+use crate::{Error, Mac, Sha256Digest};
 
 /// Bytes of an IV: one AES block.
 pub const IV_BYTES: usize = 16;
@@ -67,14 +67,14 @@ impl EncryptionKey {
         KeyCheck(check)
     }
 
-    /// Starts the HMAC of an object's stored bytes.
-    pub(crate) fn object_mac(&self) -> Hmac<Sha256> {
-        self.mac(b"graphdb/1 object mac")
+    /// The HMAC of an object, over the digest of its stored bytes.
+    pub(crate) fn object_mac(&self, digest: &Sha256Digest) -> Mac {
+        Mac::of(self.mac(b"graphdb/1 object mac"), &digest.0)
     }
 
-    /// Starts the HMAC of a manifest's bytes.
-    pub(crate) fn manifest_mac(&self) -> Hmac<Sha256> {
-        self.mac(b"graphdb/1 manifest mac")
+    /// The HMAC of a manifest, over its bytes before the HMAC.
+    pub(crate) fn manifest_mac(&self, bytes: &[u8]) -> Mac {
+        Mac::of(self.mac(b"graphdb/1 manifest mac"), bytes)
     }
 
     /// An HMAC-SHA-256 under a 32-byte key derived with HKDF-SHA-256 (no salt, `label` as info): each use has a key of
@@ -251,3 +251,6 @@ impl<R: Read> fmt::Debug for CipherReader<R> {
         f.debug_struct("CipherReader").field("encrypted", &self.keystream.is_some()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

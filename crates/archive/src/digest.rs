@@ -1,4 +1,7 @@
-//! What a manifest remembers of an object's stored bytes: SHA-256 always, HMAC-SHA-256 when there is a key.
+//! What a manifest remembers of an object's stored bytes: their SHA-256 always, and when there is a key an HMAC over that.
+//!
+//! The HMAC covers the digest and not the bytes again: it proves as much, because nobody finds other bytes with the same
+//! SHA-256, and a second pass over the bytes would cost a backup as much as a tenth of its compression.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -7,13 +10,11 @@ use hmac::{Hmac, Mac as _};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::EncryptionKey;
-
 /// A SHA-256: finds damage.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Sha256Digest(pub [u8; 32]);
 
-/// An HMAC-SHA-256 under a key derived from the encryption key: finds damage and tampering. Compared in constant time.
+/// An HMAC-SHA-256 under a key derived from the encryption key: finds tampering. Compared in constant time.
 #[derive(Clone, Copy)]
 pub struct Mac([u8; 32]);
 
@@ -35,7 +36,9 @@ impl Mac {
         from_hex(text).map(Mac)
     }
 
-    pub(crate) fn finish(mac: Hmac<Sha256>) -> Mac {
+    /// The HMAC of `bytes`, which `mac` was made for.
+    pub(crate) fn of(mut mac: Hmac<Sha256>, bytes: &[u8]) -> Mac {
+        mac.update(bytes);
         Mac(mac.finalize().into_bytes().into())
     }
 }
@@ -93,66 +96,56 @@ pub(crate) fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
 
 /// What is known of stored bytes once all have passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StoredDigests {
+pub struct StoredDigest {
     /// How many there were.
     pub size_bytes: u64,
     /// Their SHA-256.
     pub sha256: Sha256Digest,
-    /// Their HMAC, if there is a key.
-    pub hmac: Option<Mac>,
 }
 
 /// Counts and digests bytes as they pass. `sha2` finds the processor's own instructions by itself.
-struct Digests {
+struct Digesting {
     size_bytes: u64,
     sha256: Sha256,
-    hmac: Option<Hmac<Sha256>>,
 }
 
-impl Digests {
-    fn new(key: Option<&EncryptionKey>) -> Digests {
-        Digests { size_bytes: 0, sha256: Sha256::new(), hmac: key.map(EncryptionKey::object_mac) }
+impl Digesting {
+    fn new() -> Digesting {
+        Digesting { size_bytes: 0, sha256: Sha256::new() }
     }
 
     fn update(&mut self, bytes: &[u8]) {
         self.size_bytes += bytes.len() as u64;
         self.sha256.update(bytes);
-        if let Some(hmac) = &mut self.hmac {
-            hmac.update(bytes);
-        }
     }
 
-    fn finish(self) -> StoredDigests {
-        StoredDigests {
-            size_bytes: self.size_bytes,
-            sha256: Sha256Digest(self.sha256.finalize().into()),
-            hmac: self.hmac.map(Mac::finish),
-        }
+    fn finish(self) -> StoredDigest {
+        StoredDigest { size_bytes: self.size_bytes, sha256: Sha256Digest(self.sha256.finalize().into()) }
     }
 }
 
-/// Digests what is written.
+/// Digesting what is written.
 pub struct DigestWriter<W: Write> {
     out: W,
-    digests: Digests,
+    digest: Digesting,
 }
 
 impl<W: Write> DigestWriter<W> {
-    /// Starts empty; `key` asks for an HMAC too.
-    pub fn new(out: W, key: Option<&EncryptionKey>) -> DigestWriter<W> {
-        DigestWriter { out, digests: Digests::new(key) }
+    /// Starts empty.
+    pub fn new(out: W) -> DigestWriter<W> {
+        DigestWriter { out, digest: Digesting::new() }
     }
 
-    /// Gives `out` back with the digests of what went through.
-    pub fn finish(self) -> (W, StoredDigests) {
-        (self.out, self.digests.finish())
+    /// Gives `out` back with the digest of what went through.
+    pub fn finish(self) -> (W, StoredDigest) {
+        (self.out, self.digest.finish())
     }
 }
 
 impl<W: Write> Write for DigestWriter<W> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         let written = self.out.write(buf)?;
-        self.digests.update(&buf[..written]);
+        self.digest.update(&buf[..written]);
         Ok(written)
     }
 
@@ -163,38 +156,38 @@ impl<W: Write> Write for DigestWriter<W> {
 
 impl<W: Write> fmt::Debug for DigestWriter<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DigestWriter").field("size_bytes", &self.digests.size_bytes).finish_non_exhaustive()
+        f.debug_struct("DigestWriter").field("size_bytes", &self.digest.size_bytes).finish_non_exhaustive()
     }
 }
 
-/// Digests what is read.
+/// Digesting what is read.
 pub struct DigestReader<R: Read> {
     input: R,
-    digests: Digests,
+    digest: Digesting,
 }
 
 impl<R: Read> DigestReader<R> {
-    /// Starts empty; `key` asks for an HMAC too.
-    pub fn new(input: R, key: Option<&EncryptionKey>) -> DigestReader<R> {
-        DigestReader { input, digests: Digests::new(key) }
+    /// Starts empty.
+    pub fn new(input: R) -> DigestReader<R> {
+        DigestReader { input, digest: Digesting::new() }
     }
 
-    /// Gives `input` back with the digests of what went through.
-    pub fn finish(self) -> (R, StoredDigests) {
-        (self.input, self.digests.finish())
+    /// Gives `input` back with the digest of what went through.
+    pub fn finish(self) -> (R, StoredDigest) {
+        (self.input, self.digest.finish())
     }
 }
 
 impl<R: Read> Read for DigestReader<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let read = self.input.read(buf)?;
-        self.digests.update(&buf[..read]);
+        self.digest.update(&buf[..read]);
         Ok(read)
     }
 }
 
 impl<R: Read> fmt::Debug for DigestReader<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DigestReader").field("size_bytes", &self.digests.size_bytes).finish_non_exhaustive()
+        f.debug_struct("DigestReader").field("size_bytes", &self.digest.size_bytes).finish_non_exhaustive()
     }
 }

@@ -24,7 +24,7 @@ mod manifest;
 mod series;
 
 pub use cipher::{CipherReader, CipherWriter, EncryptionKey, IV_BYTES, InvalidKey, Iv, KeyCheck};
-pub use digest::{DigestReader, DigestWriter, Mac, Sha256Digest, StoredDigests};
+pub use digest::{DigestReader, DigestWriter, Mac, Sha256Digest, StoredDigest};
 pub use error::Error;
 pub use frame::{Entry, EntryValue, FRAME_BYTES, FrameReader, FrameWriter, KeyValue, MAX_FRAME_BYTES, user_meta};
 pub use gzip::{BLOCK_BYTES, BLOCKS_PER_WORKER, GzipLevel, GzipReader, GzipWriter, MAX_WORKERS, default_workers};

@@ -13,6 +13,7 @@ const CHECK_BUFFER_BYTES: usize = 256 << 10;
 #[derive(Debug)]
 pub struct ArchiveReader<R: Read> {
     frames: FrameReader<GzipReader<CipherReader<DigestReader<R>>>>,
+    key: Option<EncryptionKey>,
 }
 
 impl<R: Read> ArchiveReader<R> {
@@ -22,8 +23,8 @@ impl<R: Read> ArchiveReader<R> {
     /// # Errors
     /// [`Error::NotGzip`] for a foreign file or a wrong key, [`Error::Truncated`] for next to nothing.
     pub fn open(input: R, key: Option<&EncryptionKey>, workers: usize) -> Result<ArchiveReader<R>, Error> {
-        let cipher = CipherReader::new(DigestReader::new(input, key), key)?;
-        Ok(ArchiveReader { frames: FrameReader::new(GzipReader::new(cipher, workers)?) })
+        let cipher = CipherReader::new(DigestReader::new(input), key)?;
+        Ok(ArchiveReader { frames: FrameReader::new(GzipReader::new(cipher, workers)?), key: key.cloned() })
     }
 
     /// Moves to the next key-value; `false` at the end. After an error the archive cannot be read further.
@@ -65,8 +66,8 @@ impl<R: Read> ArchiveReader<R> {
         let (entries, raw_bytes) = (self.frames.entries(), self.frames.raw_bytes());
         let mut cipher = self.frames.into_inner().into_inner();
         io::copy(&mut cipher, &mut io::sink())?;
-        let (_, digests) = cipher.into_inner().finish();
-        Ok(StoredObject::new(digests, raw_bytes, entries))
+        let (_, stored) = cipher.into_inner().finish();
+        Ok(StoredObject::new(stored, self.key.as_ref(), raw_bytes, entries))
     }
 
     /// Reads what is left and proves that the archive is the one that `expected` describes, byte for byte.
@@ -81,10 +82,10 @@ impl<R: Read> ArchiveReader<R> {
 /// Proves the stored bytes of an object without decompressing them: size, SHA-256, and HMAC if there is a key. A key is
 /// given if and only if the object is encrypted. Reads no more than one buffer beyond the expected size.
 pub fn check_stored(input: impl Read, key: Option<&EncryptionKey>, expected: &StoredObject) -> Result<(), Error> {
-    let mut input = DigestReader::new(input.take(expected.size_bytes.saturating_add(1)), key);
+    let mut input = DigestReader::new(input.take(expected.size_bytes.saturating_add(1)));
     let mut buffer = vec![0; CHECK_BUFFER_BYTES];
     while crate::gzip::read_full(&mut input, &mut buffer)? > 0 {}
-    let found = StoredObject::new(input.finish().1, expected.raw_bytes, expected.entries);
+    let found = StoredObject::new(input.finish().1, key, expected.raw_bytes, expected.entries);
     compare_stored(expected, &found)
 }
 

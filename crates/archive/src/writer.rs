@@ -5,7 +5,7 @@ use graphdb_types::{BackupKey, Schema};
 use crate::digest::DigestWriter;
 use crate::{
     CipherWriter, EncryptionKey, Error, FrameWriter, GzipLevel, GzipWriter, Iv, KeyValue, Mac, Sha256Digest,
-    StoredDigests, default_workers, user_meta,
+    StoredDigest, default_workers, user_meta,
 };
 
 /// The version of schema and type entries: they are read at the backup's `read_ts`, whatever it says.
@@ -38,14 +38,14 @@ pub struct StoredObject {
     pub entries: u64,
     /// Of the stored bytes.
     pub sha256: Sha256Digest,
-    /// Of the stored bytes, when encrypted.
+    /// Of the SHA-256, when encrypted.
     pub hmac: Option<Mac>,
 }
 
 impl StoredObject {
-    pub(crate) fn new(digests: StoredDigests, raw_bytes: u64, entries: u64) -> StoredObject {
-        let StoredDigests { size_bytes, sha256, hmac } = digests;
-        StoredObject { size_bytes, raw_bytes, entries, sha256, hmac }
+    pub(crate) fn new(stored: StoredDigest, key: Option<&EncryptionKey>, raw_bytes: u64, entries: u64) -> StoredObject {
+        let StoredDigest { size_bytes, sha256 } = stored;
+        StoredObject { size_bytes, raw_bytes, entries, sha256, hmac: key.map(|key| key.object_mac(&sha256)) }
     }
 }
 
@@ -56,7 +56,8 @@ impl StoredObject {
 #[derive(Debug)]
 pub struct ArchiveWriter<W: Write> {
     frames: FrameWriter<GzipWriter<CipherWriter<DigestWriter<W>>>>,
-    key: Vec<u8>, // reused between entries
+    entry_key: Vec<u8>, // reused between entries
+    encryption_key: Option<EncryptionKey>,
 }
 
 impl<W: Write> ArchiveWriter<W> {
@@ -66,10 +67,11 @@ impl<W: Write> ArchiveWriter<W> {
         encryption: Option<(&EncryptionKey, Iv)>,
         options: ArchiveOptions,
     ) -> Result<ArchiveWriter<W>, Error> {
-        let digest = DigestWriter::new(out, encryption.map(|(key, _)| key));
+        let digest = DigestWriter::new(out);
         let cipher = CipherWriter::new(digest, encryption)?;
         let gzip = GzipWriter::new(cipher, options.level, options.workers);
-        Ok(ArchiveWriter { frames: FrameWriter::new(gzip), key: Vec::new() })
+        let encryption_key = encryption.map(|(key, _)| key.clone());
+        Ok(ArchiveWriter { frames: FrameWriter::new(gzip), entry_key: Vec::new(), encryption_key })
     }
 
     /// Appends a key-value as it stands in a backup; `kv.key` is a serialised `BackupKey`.
@@ -85,9 +87,9 @@ impl<W: Write> ArchiveWriter<W> {
         user_meta: u8,
         version: u64,
     ) -> Result<(), Error> {
-        self.key.clear();
-        put_key(&mut self.key);
-        self.frames.push(KeyValue { key: &self.key, value, user_meta, version })
+        self.entry_key.clear();
+        put_key(&mut self.entry_key);
+        self.frames.push(KeyValue { key: &self.entry_key, value, user_meta, version })
     }
 
     /// Appends a posting list: `list` is a serialised `BackupPostingList`, and an empty one is the mark of an emptied list.
@@ -114,9 +116,9 @@ impl<W: Write> ArchiveWriter<W> {
         self.push_schema(schema)?;
         let (entries, raw_bytes) = (self.frames.entries(), self.frames.raw_bytes());
         let cipher = self.frames.finish()?.finish()?;
-        let (mut out, digests) = cipher.into_inner().finish();
+        let (mut out, stored) = cipher.into_inner().finish();
         out.flush()?;
-        Ok((out, StoredObject::new(digests, raw_bytes, entries)))
+        Ok((out, StoredObject::new(stored, self.encryption_key.as_ref(), raw_bytes, entries)))
     }
 
     fn push_schema(&mut self, schema: &Schema) -> Result<(), Error> {

@@ -1,6 +1,6 @@
 use std::io::Write;
 
-use graphdb_types::{put_bytes_field, put_len_prefix, put_uvarint, put_varint_field, uvarint_len};
+use graphdb_types::{put_bytes_field, put_len_prefix, put_varint_field, uvarint_len};
 
 use super::{FRAME_BYTES, KeyValue, LENGTH_BYTES, MAX_FRAME_BYTES};
 use crate::Error;
@@ -111,12 +111,57 @@ impl Envelope {
     }
 }
 
+/// Appends one `KV` of `len` bytes with its tag. The small parts go through one buffer on the stack: a graph has
+/// millions of key-values of forty bytes, and each append to a vector costs a check.
+#[inline]
 fn put_kv(out: &mut Vec<u8>, kv: &KeyValue<'_>, len: u64) {
-    put_uvarint(out, (1 << 3) | 2);
-    put_uvarint(out, len);
-    put_bytes_field(out, 1, kv.key);
-    put_bytes_field(out, 2, kv.value);
-    put_tail(out, kv);
+    out.reserve(len as usize + 11);
+    let mut small = Small::default();
+    small.push(0x0a).uvarint(len);
+    if !kv.key.is_empty() {
+        small.push(0x0a).uvarint(kv.key.len() as u64).drain_to(out);
+        out.extend_from_slice(kv.key);
+    }
+    if !kv.value.is_empty() {
+        small.push(0x12).uvarint(kv.value.len() as u64).drain_to(out);
+        out.extend_from_slice(kv.value);
+    }
+    small.push(0x1a).push(1).push(kv.user_meta);
+    if kv.version != 0 {
+        small.push(0x20).uvarint(kv.version);
+    }
+    small.drain_to(out);
+}
+
+/// Room for the tags and numbers between two byte strings: at most two tags and two numbers of ten bytes.
+#[derive(Default)]
+struct Small {
+    bytes: [u8; 32],
+    len: usize,
+}
+
+impl Small {
+    #[inline]
+    fn push(&mut self, byte: u8) -> &mut Small {
+        self.bytes[self.len] = byte;
+        self.len += 1;
+        self
+    }
+
+    #[inline]
+    fn uvarint(&mut self, mut value: u64) -> &mut Small {
+        while value >= 0x80 {
+            self.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.push(value as u8)
+    }
+
+    #[inline]
+    fn drain_to(&mut self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.bytes[..self.len]);
+        self.len = 0;
+    }
 }
 
 fn put_tail(out: &mut Vec<u8>, kv: &KeyValue<'_>) {
@@ -124,6 +169,7 @@ fn put_tail(out: &mut Vec<u8>, kv: &KeyValue<'_>) {
     put_varint_field(out, 4, kv.version);
 }
 
+#[inline]
 fn kv_len(kv: &KeyValue<'_>) -> u64 {
     let bytes_field = |len: usize| if len == 0 { 0 } else { 1 + uvarint_len(len as u64) + len };
     let version = if kv.version == 0 { 0 } else { 1 + uvarint_len(kv.version) };

@@ -22,7 +22,7 @@ pub struct GzipReader<R: Read> {
 }
 
 enum Mode<R: Read> {
-    Members(Members<R>),
+    Members(Box<Members<R>>),
     Stream(Box<Stream<R>>),
 }
 
@@ -39,7 +39,7 @@ impl<R: Read> GzipReader<R> {
             Header::NotGzip if got < 3 => return Err(Error::Truncated { offset: got as u64 }),
             Header::NotGzip => return Err(Error::NotGzip),
             Header::Other => Mode::Stream(Box::new(Stream::new(head[..got].to_vec(), input))),
-            Header::Sized(_) | Header::Absurd => Mode::Members(Members::new(head, input, workers)),
+            Header::Sized(_) | Header::Absurd => Mode::Members(Box::new(Members::new(head, input, workers))),
         };
         Ok(GzipReader { mode })
     }
@@ -180,9 +180,12 @@ impl<R: Read> Members<R> {
     }
 }
 
+/// A stream of which the first bytes were read already.
+type Replayed<R> = Chain<Cursor<Vec<u8>>, R>;
+
 /// Gzip as others write it.
 struct Stream<R: Read> {
-    decoder: MultiGzDecoder<BufReader<Counted<Chain<Cursor<Vec<u8>>, R>>>>,
+    decoder: MultiGzDecoder<BufReader<Counted<Replayed<R>>>>,
 }
 
 /// Counts what passes, so that an error can say where.

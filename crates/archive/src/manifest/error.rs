@@ -19,7 +19,7 @@ pub enum ManifestError {
         folder: BackupFolder,
         /// From 1.
         line: usize,
-        /// From 1.
+        /// From 1; 0 before a line's first character.
         column: usize,
     },
     /// Not JSON, or not a manifest's.
@@ -29,7 +29,7 @@ pub enum ManifestError {
         folder: BackupFolder,
         /// From 1.
         line: usize,
-        /// From 1.
+        /// From 1; 0 before a line's first character.
         column: usize,
         /// What the parser says.
         what: String,

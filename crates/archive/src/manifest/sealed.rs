@@ -1,4 +1,3 @@
-use hmac::Mac as _;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
@@ -45,7 +44,7 @@ impl SealedManifest {
         bytes.extend([SHA256_KEY, sha256.as_bytes()].concat());
         if let Some(key) = key {
             bytes.push(b'"');
-            let hmac = hmac_of(key, &bytes).to_string();
+            let hmac = key.manifest_mac(&bytes).to_string();
             bytes.extend([HMAC_KEY, hmac.as_bytes()].concat());
         }
         bytes.extend(SEALED_CLOSE);
@@ -85,7 +84,7 @@ impl SealedManifest {
         let Some(key) = key else { return Ok(()) };
         let seals = Seals::read(&self.bytes).expect("a sealed manifest has seals");
         let (hmac, covers) = seals.hmac.expect("an encrypted manifest has an hmac");
-        if hmac == hmac_of(key, &self.bytes[..covers]) {
+        if hmac == key.manifest_mac(&self.bytes[..covers]) {
             return Ok(());
         }
         Err(ManifestError::Unsealed { folder: self.folder.clone(), what: "its HMAC is another" })
@@ -121,12 +120,6 @@ fn check_key(folder: &BackupFolder, manifest: &Manifest, key: Option<&Encryption
         (Some(check), Some(key)) if key.check() == check => Ok(()),
         (Some(_), Some(_)) => Err(ManifestError::WrongKey { folder: folder() }),
     }
-}
-
-fn hmac_of(key: &EncryptionKey, bytes: &[u8]) -> Mac {
-    let mut mac = key.manifest_mac();
-    mac.update(bytes);
-    Mac::finish(mac)
 }
 
 /// The seals at the end of a manifest and how many bytes before them each covers.
