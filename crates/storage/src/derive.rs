@@ -48,13 +48,15 @@ pub(crate) struct Effects {
 
 /// Groups edges and computes what can be computed without reading.
 pub(crate) fn prepare(edges: &[Edge], schema: &Schema) -> Result<Prepared> {
-    let default = PredicateSchema::default();
     let mut prepared = Prepared::default();
     let mut last: Option<(&Predicate, &PredicateSchema)> = None;
     for edge in edges {
         let definition = match last {
             Some((predicate, definition)) if *predicate == edge.predicate => definition,
-            _ => schema.predicate(&edge.predicate).unwrap_or(&default),
+            _ => schema.predicate(&edge.predicate).ok_or_else(|| {
+                // Data that the schema does not name would be missing from backups.
+                Error::refused(format!("predicate {} has no schema; define it before writing to it", edge.predicate))
+            })?,
         };
         last = Some((&edge.predicate, definition));
         check(edge, definition)?;

@@ -102,11 +102,6 @@ impl Oracle {
         Ts(self.lock().ts.next)
     }
 
-    /// The newest commit_ts that was assigned.
-    pub(crate) fn last_commit(&self) -> Ts {
-        self.lock().last_commit
-    }
-
     /// Hands out `count` ids.
     pub(crate) fn lease(&self, db: &DB, kind: Leased, count: u64) -> Result<Lease> {
         if count == 0 {

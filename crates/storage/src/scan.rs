@@ -80,11 +80,12 @@ impl Store {
         core.check_running()?;
         let gate = core.apply_gate.lock().unwrap_or_else(PoisonError::into_inner);
         let snapshot = core.db.snapshot();
-        let read_ts = core.oracle.last_commit();
+        // A timestamp of its own: the next backup's is greater even if nothing was committed meanwhile.
+        let (read_ts, last_commit) = core.oracle.begin(&core.db)?;
         let schema = core.schema.newest().1;
         drop(gate);
         // What is in the snapshot is acknowledged only after its sync: a backup must not hold what a crash could undo.
-        core.published.wait_for(read_ts);
+        core.published.wait_for(last_commit);
         let next_uid = core.oracle.leased(Leased::Uid).1;
         let next_namespace = core.oracle.leased(Leased::Namespace).1;
         Ok(StoreSnapshot { core, snapshot, read_ts, schema, next_uid, next_namespace })

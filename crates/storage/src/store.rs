@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use graphdb_types::{Schema, Ts};
+use graphdb_types::{GroupId, Schema, Ts};
 use rocksdb::{BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType, IteratorMode, Options, SliceTransform};
 
 use crate::alter::{Alter, SchemaChange, undo_unfinished_build};
@@ -80,6 +80,7 @@ pub(crate) struct Core {
     pub(crate) db: DB,
     pub(crate) options: StoreOptions,
     pub(crate) identity: Identity,
+    group: GroupId,
     pub(crate) oracle: Oracle,
     pub(crate) schema: SchemaHistory,
     pub(crate) transactions: Transactions,
@@ -138,6 +139,7 @@ impl Store {
         let core = Arc::new(Core {
             dir: dir.to_owned(),
             identity,
+            group: read_group(dir)?,
             oracle: Oracle::open(&db, applied, floor)?,
             schema: SchemaHistory::open(&db)?,
             transactions: Transactions::default(),
@@ -181,6 +183,11 @@ impl Store {
     /// The directory the store lives in.
     pub fn dir(&self) -> &Path {
         &self.core.dir
+    }
+
+    /// The group whose predicates the store holds: the number in its `group_id` file.
+    pub fn group(&self) -> GroupId {
+        self.core.group
     }
 
     /// Which database this is, and which life of it.
@@ -265,12 +272,11 @@ impl Store {
     /// Begins, writes and commits in one step.
     pub fn commit_now(&self, start_ts: Ts, edges: Vec<Edge>) -> Result<CommitOutcome> {
         let open = self.core.transactions.take(start_ts);
-        let (mut all, mut conflict_keys, mut preds) = match open {
+        let (mut all, conflict_keys, mut preds) = match open {
             Some(txn) => (txn.edges, txn.conflict_keys, txn.preds),
             None => (Vec::new(), BTreeSet::new(), BTreeSet::new()),
         };
         all.extend(edges);
-        conflict_keys.extend(BTreeSet::<u64>::new());
         preds.extend(all.iter().map(|edge| edge.predicate.to_string()));
         self.commit_edges(start_ts, all, conflict_keys, preds.into_iter().collect())
     }
@@ -381,6 +387,11 @@ impl Store {
         &self.core
     }
 
+    /// Whether nobody reads any more: after [`Store::close`], dropping the store then frees the directory.
+    pub fn is_idle(&self) -> bool {
+        Arc::strong_count(&self.core) == 1
+    }
+
     /// Finishes what was sent, stops the threads and syncs. Readers that are still open keep the directory locked.
     pub fn close(&self) {
         drop(self.stop_sweep.lock().unwrap_or_else(PoisonError::into_inner).take());
@@ -464,6 +475,13 @@ impl Published {
         let ts = self.ts.lock().unwrap_or_else(PoisonError::into_inner);
         drop(self.raised.wait_while(ts, |ts| *ts < wanted));
     }
+}
+
+fn read_group(dir: &Path) -> Result<GroupId> {
+    let path = dir.join(GROUP_FILE);
+    let text = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+    let number = text.trim().parse().ok().filter(|number| *number > 0);
+    number.map(GroupId).ok_or_else(|| Error::NotAStore { dir: dir.to_owned(), why: format!("{GROUP_FILE} holds {text:?}, not a number") })
 }
 
 fn lock_directory(dir: &Path) -> Result<File> {
