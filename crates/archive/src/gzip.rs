@@ -34,8 +34,9 @@ pub fn default_workers() -> usize {
 
 /// How hard libdeflate tries: 1 (fast) to 12 (small).
 ///
-/// The default is 2. On posting lists, MB/s of one core and ratio are 228 and 2.69 at level 1, 152 and 2.72 at level 3,
-/// 98 and 2.81 at level 6: 6 costs 2.4 times for 5 % of size, and gzip is the bottleneck of a backup.
+/// The default is 2, because gzip is the bottleneck of a backup. On frames of a film graph, one core does 320, 260, 240
+/// and 131 MB/s at levels 1, 2, 3 and 6, at ratios of 2.80, 2.84, 2.85 and 2.90; on made-up postings 228, 152 and 98 MB/s
+/// at 1, 3 and 6, at 2.69, 2.72 and 2.81. So 6 costs twice the time for 2 to 3 % of size, 3 hardly differs from 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GzipLevel(u8);
 

@@ -84,6 +84,12 @@ struct JsonObject {
 
 const GZIP: &str = "gzip";
 
+impl JsonCodec {
+    fn read(&self) -> Option<GzipLevel> {
+        GzipLevel::new(self.level).filter(|_| self.compression == GZIP)
+    }
+}
+
 impl Json {
     pub(super) fn of(folder: &BackupFolder, manifest: &Manifest) -> Json {
         let names = Names::for_manifest(manifest);
@@ -109,19 +115,10 @@ impl Json {
     }
 
     pub(super) fn into_manifest(self, folder: &BackupFolder) -> Result<Manifest, ManifestError> {
-        let invalid = |what: String| ManifestError::Invalid { folder: folder.clone(), what };
-        let names = match self.version {
-            None | Some(0) => Names::Bare,
-            Some(NAMESPACE_VERSION) => Names::Spaced,
-            Some(other) => return Err(invalid(format!("version {other} is not one that graphdb writes"))),
-        };
-        let (kind_found, since_found, encrypted) =
-            (self.kind.clone(), self.read_ts.unwrap_or(self.since), self.encrypted);
+        let invalid = |what: &str| ManifestError::Invalid { folder: folder.clone(), what: what.into() };
+        let names = self.names().ok_or_else(|| invalid("version is not one that graphdb writes"))?;
         let groups = self.groups(folder, names)?;
-        let drop_operations = (self.drop_operations.unwrap_or_default().into_iter())
-            .map(|op| op.read(names))
-            .collect::<Option<_>>()
-            .ok_or_else(|| invalid("drop_operations holds an operation that does not exist".into()))?;
+        let drop_operations = self.drop_operations(names);
         let ours = self.graphdb;
         let manifest = Manifest {
             backup_id: self.backup_id,
@@ -129,35 +126,37 @@ impl Json {
             since: Ts(ours.since),
             read_ts: Ts(ours.read_ts),
             groups,
-            drop_operations,
+            drop_operations: drop_operations.ok_or_else(|| invalid("drop_operations holds one that does not exist"))?,
             key_check: read_optional(ours.key_check, KeyCheck::from_hex)
-                .map_err(|()| invalid("key_check is not hex".into()))?,
+                .ok_or_else(|| invalid("key_check is not hex"))?,
             database_id: ours.database_id,
             epoch: ours.epoch,
-            parent: read_optional(ours.parent, Sha256Digest::from_hex)
-                .map_err(|()| invalid("parent is not hex".into()))?,
-            gzip_level: GzipLevel::new(ours.codec.level)
-                .filter(|_| ours.codec.compression == GZIP)
-                .ok_or_else(|| invalid("codec is not gzip with a level of 1 to 12".into()))?,
-            max_uid: ours.max_uid.parse().map_err(|_| invalid("max_uid is not a uid".into()))?,
-            max_namespace: read_namespace(&ours.max_namespace)
-                .ok_or_else(|| invalid("max_namespace is not a number".into()))?,
+            parent: read_optional(ours.parent, Sha256Digest::from_hex).ok_or_else(|| invalid("parent is not hex"))?,
+            gzip_level: ours.codec.read().ok_or_else(|| invalid("codec is not gzip with a level of 1 to 12"))?,
+            max_uid: ours.max_uid.parse().map_err(|_| invalid("max_uid is not a uid"))?,
+            max_namespace: read_namespace(&ours.max_namespace).ok_or_else(|| invalid("max_namespace is not hex"))?,
             tool: ours.tool,
-            created_at: OffsetDateTime::parse(&ours.created_at, &Rfc3339)
-                .map_err(|_| invalid("created_at is not an RFC 3339 time".into()))?,
+            created_at: read_time(&ours.created_at).ok_or_else(|| invalid("created_at is not an RFC 3339 time"))?,
             name: ours.name,
             labels: ours.labels,
         };
-        let agrees = [
-            (kind_found == kind(manifest.is_full()), "type and graphdb.since disagree"),
-            (since_found == manifest.read_ts.0, "since and graphdb.read_ts disagree"),
-            (encrypted == manifest.is_encrypted(), "encrypted and graphdb.key_check disagree"),
-        ];
-        let disagreement = agrees.into_iter().find_map(|(agrees, what)| (!agrees).then_some(what));
-        match disagreement.or_else(|| manifest.inconsistency()) {
-            Some(what) => Err(invalid(what.into())),
+        let said = (self.kind.as_str(), self.read_ts.unwrap_or(self.since), self.encrypted);
+        match disagreement(said, &manifest).or_else(|| manifest.inconsistency()) {
+            Some(what) => Err(invalid(what)),
             None => Ok(manifest),
         }
+    }
+
+    fn names(&self) -> Option<Names> {
+        match self.version {
+            None | Some(0) => Some(Names::Bare),
+            Some(NAMESPACE_VERSION) => Some(Names::Spaced),
+            Some(_) => None,
+        }
+    }
+
+    fn drop_operations(&self, names: Names) -> Option<Vec<DropOp>> {
+        self.drop_operations.iter().flatten().map(|op| op.read(names)).collect()
     }
 
     fn groups(&self, folder: &BackupFolder, names: Names) -> Result<BTreeMap<GroupId, GroupBackup>, ManifestError> {
@@ -192,8 +191,26 @@ fn kind(is_full: bool) -> &'static str {
     if is_full { "full" } else { "incremental" }
 }
 
-fn read_optional<T>(text: Option<String>, read: impl Fn(&str) -> Option<T>) -> Result<Option<T>, ()> {
-    text.map(|text| read(&text).ok_or(())).transpose()
+/// What stands twice must agree: `type`, the read timestamp and `encrypted` of the outer keys, and ours.
+fn disagreement((kind_said, read_ts, encrypted): (&str, u64, bool), manifest: &Manifest) -> Option<&'static str> {
+    let rules = [
+        (kind_said == kind(manifest.is_full()), "type and graphdb.since disagree"),
+        (read_ts == manifest.read_ts.0, "since and graphdb.read_ts disagree"),
+        (encrypted == manifest.is_encrypted(), "encrypted and graphdb.key_check disagree"),
+    ];
+    rules.into_iter().find_map(|(holds, what)| (!holds).then_some(what))
+}
+
+/// `Some(None)` for a text that is absent, `None` for one that cannot be read.
+fn read_optional<T>(text: Option<String>, read: impl Fn(&str) -> Option<T>) -> Option<Option<T>> {
+    match text {
+        None => Some(None),
+        Some(text) => read(&text).map(Some),
+    }
+}
+
+fn read_time(text: &str) -> Option<OffsetDateTime> {
+    OffsetDateTime::parse(text, &Rfc3339).ok()
 }
 
 fn read_namespace(text: &str) -> Option<Namespace> {
@@ -245,7 +262,7 @@ impl JsonObject {
             raw_bytes: self.raw_bytes,
             entries: self.entries,
             sha256: Sha256Digest::from_hex(&self.sha256)?,
-            hmac: read_optional(self.hmac.clone(), Mac::from_hex).ok()?,
+            hmac: read_optional(self.hmac.clone(), Mac::from_hex)?,
         })
     }
 }
@@ -309,7 +326,7 @@ impl JsonDrop {
         JsonDrop { drop_op, drop_value }
     }
 
-    fn read(self, names: Names) -> Option<DropOp> {
+    fn read(&self, names: Names) -> Option<DropOp> {
         match (self.drop_op, self.drop_value.as_str()) {
             (JsonDrop::ALL, _) => Some(DropOp::All),
             (JsonDrop::DATA, "") => Some(DropOp::Data),

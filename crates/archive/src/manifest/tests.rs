@@ -230,7 +230,7 @@ fn what_cannot_be_true_is_refused() {
         ("\"backup_num\":1", "\"backup_num\":0", "backup_num is 0"),
         ("\"brave_noether4\"", "\"\"", "backup_id is empty"),
         ("{\"1\":[\"dgraph.type\",\"name\"]}", "{}", "do not name the same groups"),
-        ("\"drop_operations\":null", "\"drop_operations\":[{\"drop_op\":9}]", "an operation that does not exist"),
+        ("\"drop_operations\":null", "\"drop_operations\":[{\"drop_op\":9}]", "one that does not exist"),
         ("\"level\":2", "\"level\":0", "codec"),
         ("\"max_uid\":\"0x1f\"", "\"max_uid\":\"many\"", "max_uid"),
         ("\"parent\":null", "\"parent\":\"ab\"", "parent is not hex"),
