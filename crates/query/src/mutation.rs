@@ -9,7 +9,6 @@ mod nodes;
 mod request;
 mod value;
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
@@ -208,9 +207,4 @@ fn check_reserved(name: &str) -> Result<(), MutationError> {
     } else {
         Ok(())
     }
-}
-
-/// Text that outlives what it was read from.
-fn owned(text: &Cow<'_, str>) -> String {
-    text.clone().into_owned()
 }

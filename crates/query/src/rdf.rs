@@ -103,7 +103,7 @@ fn statement<'a>(line: &mut Cursor<'a>, names: Names) -> Result<Option<NQuad<'a>
     }
     let facets = if line.peek() == Some(b'(') { facets::read(line)? } else { Vec::new() };
     end(line)?;
-    Ok(Some(NQuad { subject, predicate, lang: lang.into(), object, facets, shape: Shape::Unsaid }))
+    Ok(Some(NQuad { subject, predicate, lang, object, facets, shape: Shape::Unsaid }))
 }
 
 fn subject<'a>(line: &mut Cursor<'a>, names: Names) -> Result<NodeRef<'a>, Fault> {

@@ -47,10 +47,10 @@ impl<'a> Nodes<'a> {
             NodeRef::Uid(uid) => Ok(*uid),
             NodeRef::Blank(name) => {
                 let uid = self.new.get(name.as_ref()).copied();
-                uid.ok_or_else(|| MutationError::NewNodeDeleted { name: super::owned(name) })
+                uid.ok_or_else(|| MutationError::NewNodeDeleted { name: name.to_string() })
             }
-            NodeRef::Var(name) => Err(MutationError::Variable { name: super::owned(name) }),
-            NodeRef::Iri(name) => Err(MutationError::ExternalName { name: super::owned(name) }),
+            NodeRef::Var(name) => Err(MutationError::Variable { name: name.to_string() }),
+            NodeRef::Iri(name) => Err(MutationError::ExternalName { name: name.to_string() }),
         }
     }
 

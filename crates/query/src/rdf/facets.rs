@@ -58,10 +58,9 @@ fn bare(word: &str) -> Result<Value, String> {
     if digits.bytes().all(|b| b.is_ascii_digit()) && !digits.is_empty() {
         return word.parse().map(Value::Int).map_err(|_| format!("the facet {word} does not fit 64 bits"));
     }
-    if digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
-        if let Some(number) = word.parse().ok().filter(|n: &f64| n.is_finite()) {
-            return Ok(Value::Float(number));
-        }
+    let numeric = digits.starts_with(|c: char| c.is_ascii_digit() || c == '.');
+    if let Some(number) = word.parse().ok().filter(|n: &f64| numeric && n.is_finite()) {
+        return Ok(Value::Float(number));
     }
     Value::parse(ValType::DateTime, word).map_err(|_| format!("put the facet text {word} in double quotes"))
 }
