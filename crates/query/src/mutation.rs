@@ -7,6 +7,7 @@ mod error;
 mod implicit;
 mod nodes;
 mod request;
+mod upsert;
 mod value;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -20,6 +21,7 @@ use nodes::Nodes;
 
 pub use error::MutationError;
 pub use request::{MutationRequest, MutationText, RequestError, Statements};
+pub use upsert::Variables;
 
 /// The most statements of one request. Their edges are held in memory until the commit.
 pub const MAX_NQUADS: usize = 1_000_000;

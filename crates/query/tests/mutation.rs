@@ -1,10 +1,13 @@
 //! Mutations from the body of a request to what the store then holds.
 #![expect(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use graphdb_query::mutation::{MutationError, MutationRequest, ResolvedMutation, UnknownPredicates, resolve};
+use graphdb_query::mutation::{
+    MutationError, MutationRequest, ResolvedMutation, UnknownPredicates, Variables, resolve,
+};
 use graphdb_query::rdf::{Names, parse};
 use graphdb_query::schema_text::{AlterOp, AlterRequest, ParsedSchema, parse_schema};
 use graphdb_storage::{Alter, Edge, EdgeObject, EdgeOp, Leased, SchemaChange, Store, StoreOptions};
@@ -409,6 +412,40 @@ fn errors_in_statements_tell_their_place_in_the_body() {
     assert!(e.to_string().starts_with("line 3 column 9:"), "{e}");
     let e = MutationRequest::from_json("{\"set\":\n {\"uid\":\"zed\"}}").unwrap().statements().unwrap_err();
     assert!(e.to_string().starts_with("line 2 column 9:"), "{e}");
+}
+
+#[test]
+fn variables_stand_for_what_the_query_found() {
+    let graph = Graph::new();
+    let uids = BTreeMap::from([
+        ("v".to_owned(), vec![1, 2]),
+        ("w".to_owned(), vec![3, 4]),
+        ("none".to_owned(), vec![]),
+        ("a".to_owned(), vec![1]),
+    ]);
+    let ages = BTreeMap::from([(1, Value::Int(30))]);
+    let values = BTreeMap::from([("a".to_owned(), ages), ("max".to_owned(), BTreeMap::from([(0, Value::Int(9))]))]);
+    let edges = |statements: &str| {
+        let body = format!("upsert {{ query {{ }} mutation {{ {statements} }} }}");
+        let statements = MutationRequest::from_rdf(&body).unwrap().statements().unwrap();
+        let substituted = statements[0].substitute(Variables { uids: &uids, values: &values })?;
+        resolve(&graph.store, &graph.store.view(graph.store.read_ts())?, &[substituted], UnknownPredicates::Create)
+    };
+    let product = edges("set { uid(v) <friend> uid(w) . }").unwrap();
+    let pairs: Vec<_> = product.edges.iter().map(|e| (e.subject.0, e.object.clone())).collect();
+    let to = |uid| EdgeObject::Uid(Uid(uid));
+    assert_eq!(pairs, [(1, to(3)), (1, to(4)), (2, to(3)), (2, to(4))]);
+
+    let new = edges("set { uid(none) <name> \"x\" .\nuid(none) <age> \"1\" . }").unwrap();
+    assert_eq!(new.uids.keys().collect::<Vec<_>>(), ["uid(none)"], "one new node");
+    assert_eq!(edges("delete { uid(none) <name> * .\n<1> <friend> uid(none) . }").unwrap().edges, []);
+
+    let heights = edges("set { uid(v) <height> val(a) . }").unwrap().edges;
+    assert_eq!(heights.iter().map(|e| (e.subject.0, value(e).clone())).collect::<Vec<_>>(), [(1, Value::Float(30.0))]);
+    assert_eq!(edges("set { uid(v) <age> val(max) . }").unwrap().edges.len(), 2, "an aggregate is for every subject");
+    for wrong in ["set { uid(x) <age> \"1\" . }", "set { <1> <age> val(x) . }", "delete { <1> <friend> uid(x) . }"] {
+        assert!(matches!(edges(wrong), Err(MutationError::Variable { .. })), "{wrong}");
+    }
 }
 
 /// Statements that real servers took, in every kind of value.
