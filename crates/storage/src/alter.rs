@@ -11,7 +11,7 @@ use rocksdb::{DB, ReadOptions, WriteBatch};
 
 use crate::derive::derived_keys;
 use crate::error::{Error, Result};
-use crate::layout::{COMPLETE, DELTA, EMPTY, Delta, LOG, complete_value, prefix_end, split_version, versioned};
+use crate::layout::{COMPLETE, DELTA, Delta, EMPTY, LOG, complete_value, prefix_end, split_version, versioned};
 use crate::log::{LogEntry, LogRecord, drop_to_wire, log_key};
 use crate::meta::{self, BUILDING_KEY, DROP_PREFIX, meta_family};
 use crate::schema_history::{changed, initial_schema, put_schema_change};
@@ -43,7 +43,8 @@ pub(crate) fn check(db: &DB, schema: &Schema, change: &SchemaChange) -> Result<(
     for (predicate, new) in &change.predicates {
         let (Some(old), Some(new)) = (schema.predicate(predicate), new) else { continue };
         if old.list && !new.list {
-            let why = format!("Type can't be changed from list to scalar for attr: [{predicate}] without dropping it first");
+            let why =
+                format!("Type can't be changed from list to scalar for attr: [{predicate}] without dropping it first");
             return Err(Error::refused(why));
         }
         let was_edge = old.value_type == ValType::Uid;
@@ -113,7 +114,8 @@ pub(crate) fn apply_drop(db: &DB, schema: &Schema, op: &DropOp, commit_ts: Ts) -
     let mut drop_key = DROP_PREFIX.to_vec();
     drop_key.extend_from_slice(&commit_ts.0.to_be_bytes());
     batch.put_cf(meta_family(db), drop_key, drop_to_wire(op));
-    let record = LogRecord { entry: LogEntry::Drop(op.clone()), touched_keys: Vec::new(), touched_predicates: Vec::new() };
+    let record =
+        LogRecord { entry: LogEntry::Drop(op.clone()), touched_keys: Vec::new(), touched_predicates: Vec::new() };
     put_log_record(db, &mut batch, &record, commit_ts);
     db.write(batch).map_err(Error::rocks("write a drop"))?;
     Ok(changed(schema, &change))
@@ -147,7 +149,8 @@ fn rebuild(db: &DB, predicate: &Predicate, schema: &PredicateSchema, commit_ts: 
     scan_prefix(db, &prefix, |stored, at| {
         let key = Key::from_stored(stored)?;
         if key.is_derived() && !at.list.is_empty() {
-            db.put_cf(postings_family(db), versioned(stored, commit_ts), [EMPTY]).map_err(Error::rocks("empty an index list"))?;
+            db.put_cf(postings_family(db), versioned(stored, commit_ts), [EMPTY])
+                .map_err(Error::rocks("empty an index list"))?;
         }
         Ok(true)
     })?;
@@ -160,7 +163,9 @@ fn rebuild(db: &DB, predicate: &Predicate, schema: &PredicateSchema, commit_ts: 
     builder.flush()?;
     if schema.reverse && schema.count {
         scan_prefix(db, &Key::stored_reverse_prefix(predicate), |stored, at| {
-            if let KeyKind::Reverse(object) = Key::from_stored(stored)?.kind && !at.list.is_empty() {
+            if let KeyKind::Reverse(object) = Key::from_stored(stored)?.kind
+                && !at.list.is_empty()
+            {
                 let count = u32::try_from(at.list.len()).unwrap_or(u32::MAX);
                 let key = Key { predicate: predicate.clone(), kind: KeyKind::CountReverse(count) };
                 builder.add(key.to_stored(), object.0, None)?;
@@ -197,7 +202,8 @@ impl IndexBuilder<'_> {
         self.bytes = 0;
         for (key, mut entries) in std::mem::take(&mut self.lists) {
             let key = versioned(&key, self.commit_ts);
-            let standing = self.db.get_cf(postings_family(self.db), &key).map_err(Error::rocks("read an index list"))?;
+            let standing =
+                self.db.get_cf(postings_family(self.db), &key).map_err(Error::rocks("read an index list"))?;
             let mut list = match standing.as_deref().and_then(<[u8]>::split_first) {
                 Some((&COMPLETE, wire)) => PostingList::from_wire(wire)?,
                 _ => PostingList::default(),

@@ -110,7 +110,11 @@ impl StoreBuilder {
     /// Adds a list. Keys must ascend.
     pub fn push(&mut self, entry: StoredEntry<'_>) -> Result<()> {
         if entry.key <= self.last_key.as_slice() {
-            return Err(Error::damaged(format!("keys out of order: {} after {}", entry.key.escape_ascii(), self.last_key.escape_ascii())));
+            return Err(Error::damaged(format!(
+                "keys out of order: {} after {}",
+                entry.key.escape_ascii(),
+                self.last_key.escape_ascii()
+            )));
         }
         self.last_key.clear();
         self.last_key.extend_from_slice(entry.key);
@@ -131,7 +135,9 @@ impl StoreBuilder {
     fn join_writers(&mut self) -> Result<()> {
         self.chunks = None;
         for writer in self.writers.drain(..) {
-            writer.join().unwrap_or_else(|_| Err(Error::Stopped { why: "a thread that builds the store panicked".into() }))?;
+            writer
+                .join()
+                .unwrap_or_else(|_| Err(Error::Stopped { why: "a thread that builds the store panicked".into() }))?;
         }
         Ok(())
     }
@@ -163,7 +169,8 @@ impl StoreBuilder {
             let mut options = IngestExternalFileOptions::default();
             options.set_move_files(true);
             let files: Vec<PathBuf> = (0..self.written).map(|number| table_path(&tables, number)).collect();
-            db.ingest_external_file_cf_opts(postings_family(db), &options, files).map_err(Error::rocks("take over sorted tables"))?;
+            db.ingest_external_file_cf_opts(postings_family(db), &options, files)
+                .map_err(Error::rocks("take over sorted tables"))?;
         }
         fs::remove_dir_all(&tables).map_err(Error::io("remove", &tables))
     }

@@ -57,7 +57,8 @@ pub(crate) fn start(core: &Arc<Core>) -> Result<(SyncSender<Request>, [JoinHandl
     let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
         thread::Builder::new().name(name.into()).spawn(run).map_err(Error::io("start a thread for", core.dir.clone()))
     };
-    let applier = Applier { core: Arc::clone(core), conflicts: HashMap::new(), oldest_start: core.oracle.next_start(), written };
+    let applier =
+        Applier { core: Arc::clone(core), conflicts: HashMap::new(), oldest_start: core.oracle.next_start(), written };
     let syncer_core = Arc::clone(core);
     let threads = [
         spawn("graphdb-apply", Box::new(move || applier.run(inbox)))?,
@@ -167,7 +168,8 @@ impl Applier {
 fn write_edges(core: &Core, edges: Vec<Edge>, prepared: Prepared, schema: &Schema, commit_ts: Ts) -> Result<()> {
     let mut lists = point_iterator(&core.db);
     let mut buffer = Vec::new();
-    let effects = derive(prepared, schema, commit_ts.0, |key| Ok(read_list(&mut lists, key, Ts::MAX, &mut buffer)?.list))?;
+    let effects =
+        derive(prepared, schema, commit_ts.0, |key| Ok(read_list(&mut lists, key, Ts::MAX, &mut buffer)?.list))?;
     let mut batch = WriteBatch::default();
     let mut touched_keys = Vec::with_capacity(effects.lists.len());
     for (key, delta) in effects.lists {

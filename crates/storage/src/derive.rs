@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use graphdb_types::{
-    Key, KeyKind, Posting, PostingList, Predicate, PredicateSchema, Schema, Tokenizer, Uid, ValType, Value, fingerprint64, token,
+    Key, KeyKind, Posting, PostingList, Predicate, PredicateSchema, Schema, Tokenizer, Uid, ValType, Value,
+    fingerprint64, token,
 };
 
 use crate::edge::{Edge, EdgeObject, EdgeOp, value_id};
@@ -36,7 +37,10 @@ enum Step {
     Set(Posting),
     Remove(u64),
     /// Takes a value away only if it is the one that stands there.
-    RemoveValue { id: u64, value: Vec<u8> },
+    RemoveValue {
+        id: u64,
+        value: Vec<u8>,
+    },
     Clear,
 }
 
@@ -68,7 +72,10 @@ pub(crate) fn prepare(edges: &[Edge], schema: &Schema) -> Result<Prepared> {
 }
 
 fn check(edge: &Edge, schema: &PredicateSchema) -> Result<()> {
-    for uid in [Some(edge.subject), if let EdgeObject::Uid(uid) = edge.object { Some(uid) } else { None }].into_iter().flatten() {
+    for uid in [Some(edge.subject), if let EdgeObject::Uid(uid) = edge.object { Some(uid) } else { None }]
+        .into_iter()
+        .flatten()
+    {
         if !uid.is_valid() {
             return Err(Error::InvalidUid { uid });
         }
@@ -101,7 +108,9 @@ impl Prepared {
             key.extend_from_slice(&item.to_be_bytes());
         }
         self.conflict_keys.insert(fingerprint64(&key));
-        if schema.upsert && let EdgeObject::Value { value, lang } = &edge.object {
+        if schema.upsert
+            && let EdgeObject::Value { value, lang } = &edge.object
+        {
             let mut tokens = BTreeSet::new();
             add_tokens(&mut tokens, value, lang, schema);
             let keys = tokens.into_iter().map(|token| fingerprint64(&Key::index(&edge.predicate, token).to_stored()));
@@ -164,7 +173,8 @@ impl ListChange {
                     removed.insert(id);
                 }
                 Step::RemoveValue { id, value } => {
-                    let standing = if removed.contains(&id) || clear { None } else { old.and_then(|list| list.posting(id)) };
+                    let standing =
+                        if removed.contains(&id) || clear { None } else { old.and_then(|list| list.posting(id)) };
                     if added.get(&id).or(standing).is_some_and(|posting| posting.value == value) {
                         added.remove(&id);
                         removed.insert(id);
@@ -218,7 +228,9 @@ pub(crate) fn derive(
         }
         derived.follow(&subject, &old, &new, &delta, tokens);
         let whole = new.len() <= WHOLE_LIST;
-        effects.lists.insert(data_key, if whole { Delta { clear: true, removed: Vec::new(), added: new } } else { delta });
+        effects
+            .lists
+            .insert(data_key, if whole { Delta { clear: true, removed: Vec::new(), added: new } } else { delta });
     }
     derived.count_reverse(schema, &mut read)?;
     for (key, changes) in derived.lists {
@@ -292,7 +304,14 @@ impl Derived {
     }
 
     /// What follows from a change of `old` to `new`.
-    fn follow(&mut self, subject: &Subject<'_>, old: &PostingList, new: &PostingList, delta: &Delta, tokens: BTreeSet<Vec<u8>>) {
+    fn follow(
+        &mut self,
+        subject: &Subject<'_>,
+        old: &PostingList,
+        new: &PostingList,
+        delta: &Delta,
+        tokens: BTreeSet<Vec<u8>>,
+    ) {
         if !subject.schema.tokenizers.is_empty() {
             let gone = old.postings.iter().filter(|p| new.posting(p.id).is_none_or(|n| n.value != p.value));
             let gone = tokens_of(gone, subject.schema);
@@ -310,14 +329,19 @@ impl Derived {
             set.for_each(|object| self.add_reverse(subject, *object, new.posting(*object)));
         }
         if subject.schema.count {
-            self.recount(subject.predicate, false, subject.uid.0, count_of(old, subject.schema), count_of(new, subject.schema));
+            self.recount(
+                subject.predicate,
+                false,
+                subject.uid.0,
+                count_of(old, subject.schema),
+                count_of(new, subject.schema),
+            );
         }
     }
 
     fn add_reverse(&mut self, subject: &Subject<'_>, object: u64, edge: Option<&Posting>) {
-        let posting = edge.map(|edge| {
-            Box::new(Posting { id: subject.uid.0, val_type: ValType::Default, ..edge.clone() })
-        });
+        let posting =
+            edge.map(|edge| Box::new(Posting { id: subject.uid.0, val_type: ValType::Default, ..edge.clone() }));
         self.add(Key::reverse(subject.predicate, Uid(object)).to_stored(), subject.uid.0, posting);
         self.note_counted(subject, object);
     }
@@ -373,7 +397,10 @@ fn count_number(len: usize) -> u32 {
 }
 
 /// The index tokens of stored values. A value that does not convert to the schema's type has none, as when it was indexed.
-pub(crate) fn tokens_of<'a>(postings: impl Iterator<Item = &'a Posting>, schema: &PredicateSchema) -> BTreeSet<Vec<u8>> {
+pub(crate) fn tokens_of<'a>(
+    postings: impl Iterator<Item = &'a Posting>,
+    schema: &PredicateSchema,
+) -> BTreeSet<Vec<u8>> {
     let mut tokens = BTreeSet::new();
     for posting in postings.filter(|p| !p.is_edge) {
         if let Ok(value) = Value::from_bytes(posting.val_type, &posting.value) {
@@ -398,7 +425,11 @@ fn tokenize(tokenizer: Tokenizer, value: &Value, lang: &str) -> Vec<Vec<u8>> {
 }
 
 /// The lists that follow from one data list; used to build an index over existing data.
-pub(crate) fn derived_keys(key: &Key, list: &PostingList, schema: &PredicateSchema) -> Vec<(Vec<u8>, u64, Option<Posting>)> {
+pub(crate) fn derived_keys(
+    key: &Key,
+    list: &PostingList,
+    schema: &PredicateSchema,
+) -> Vec<(Vec<u8>, u64, Option<Posting>)> {
     let KeyKind::Data(subject) = key.kind else { return Vec::new() };
     let mut found: Vec<_> = tokens_of(list.postings.iter(), schema)
         .into_iter()
@@ -406,7 +437,8 @@ pub(crate) fn derived_keys(key: &Key, list: &PostingList, schema: &PredicateSche
         .collect();
     if schema.reverse {
         found.extend(list.ids.iter().map(|object| {
-            let posting = list.posting(*object).map(|edge| Posting { id: subject.0, val_type: ValType::Default, ..edge.clone() });
+            let posting =
+                list.posting(*object).map(|edge| Posting { id: subject.0, val_type: ValType::Default, ..edge.clone() });
             (Key::reverse(&key.predicate, Uid(*object)).to_stored(), subject.0, posting)
         }));
     }

@@ -1,6 +1,6 @@
 use graphdb_types::{
-    Facet, Field, Malformed, Posting, Predicate, Uid, VALUE_UID, ValType, Value, WireReader, fingerprint64, put_bytes_field,
-    put_len_prefix, put_varint_field,
+    Facet, Field, Malformed, Posting, Predicate, Uid, VALUE_UID, ValType, Value, WireReader, fingerprint64,
+    put_bytes_field, put_len_prefix, put_varint_field,
 };
 
 /// One change of one subject's predicate, as the commit log records it.
@@ -52,13 +52,26 @@ impl Edge {
         let facets = self.facets.clone();
         match &self.object {
             EdgeObject::Star { .. } => None,
-            EdgeObject::Uid(uid) => {
-                Some(Posting { id: uid.0, val_type: ValType::Uid, is_edge: true, facets, commit_ts, ..Posting::default() })
-            }
+            EdgeObject::Uid(uid) => Some(Posting {
+                id: uid.0,
+                val_type: ValType::Uid,
+                is_edge: true,
+                facets,
+                commit_ts,
+                ..Posting::default()
+            }),
             EdgeObject::Value { value, lang } => {
                 let bytes = value.to_bytes();
                 let id = value_id(&bytes, lang, list);
-                Some(Posting { id, value: bytes, val_type: value.val_type(), lang: lang.clone(), facets, commit_ts, is_edge: false })
+                Some(Posting {
+                    id,
+                    value: bytes,
+                    val_type: value.val_type(),
+                    lang: lang.clone(),
+                    facets,
+                    commit_ts,
+                    is_edge: false,
+                })
             }
         }
     }
@@ -96,7 +109,8 @@ impl Edge {
     pub(crate) fn from_wire(bytes: &[u8], predicates: &[Predicate]) -> Result<Edge, Malformed> {
         const WHAT: &str = "edge of a log entry";
         let (mut subject, mut predicate, mut op, mut uid, mut star) = (0, 0, EdgeOp::Set, None, 0);
-        let (mut value, mut val_type, mut lang, mut facets) = (None::<&[u8]>, ValType::Default, String::new(), Vec::new());
+        let (mut value, mut val_type, mut lang, mut facets) =
+            (None::<&[u8]>, ValType::Default, String::new(), Vec::new());
         let mut reader = WireReader::new(bytes, WHAT);
         while let Some((number, field)) = reader.next()? {
             match (number, field) {
@@ -115,14 +129,16 @@ impl Edge {
         let object = match (uid, value, star) {
             (Some(uid), None, 0) => EdgeObject::Uid(Uid(uid)),
             (None, Some(value), 0) => {
-                let value = Value::from_bytes(val_type, value).map_err(|_| Malformed { what: "value of a log entry" })?;
+                let value =
+                    Value::from_bytes(val_type, value).map_err(|_| Malformed { what: "value of a log entry" })?;
                 EdgeObject::Value { value, lang }
             }
             (None, None, 1) => EdgeObject::Star { lang: None },
             (None, None, 2) => EdgeObject::Star { lang: Some(lang) },
             _ => return Err(Malformed { what: WHAT }),
         };
-        let predicate = usize::try_from(predicate).ok().and_then(|at| predicates.get(at)).ok_or(Malformed { what: WHAT })?;
+        let predicate =
+            usize::try_from(predicate).ok().and_then(|at| predicates.get(at)).ok_or(Malformed { what: WHAT })?;
         Ok(Edge { op, subject: Uid(subject), predicate: predicate.clone(), object, facets })
     }
 }

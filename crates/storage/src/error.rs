@@ -72,7 +72,9 @@ pub enum Error {
         start_ts: Ts,
     },
     /// The timestamp is below the history that is kept.
-    #[error("timestamp {read_ts} is older than the kept history, which begins at {floor}; start a new transaction and retry")]
+    #[error(
+        "timestamp {read_ts} is older than the kept history, which begins at {floor}; start a new transaction and retry"
+    )]
     TooOld {
         /// The timestamp asked for.
         read_ts: Ts,

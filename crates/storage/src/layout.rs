@@ -41,7 +41,8 @@ pub(crate) fn versioned(stored_key: &[u8], ts: Ts) -> Vec<u8> {
 
 /// Splits a key of the postings family into the stored key and the version.
 pub(crate) fn split_version(key: &[u8]) -> Result<(&[u8], Ts), Malformed> {
-    let (stored, version) = key.split_last_chunk::<VERSION_BYTES>().ok_or(Malformed { what: "key of a posting list" })?;
+    let (stored, version) =
+        key.split_last_chunk::<VERSION_BYTES>().ok_or(Malformed { what: "key of a posting list" })?;
     Ok((stored, Ts(!u64::from_be_bytes(*version))))
 }
 

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use graphdb_types::{
-    DropOp, Malformed, Namespace, Predicate, PredicateSchema, Ts, TypeDef, WireReader, put_bytes_field, put_len_prefix, put_uvarint,
-    put_varint_field,
+    DropOp, Malformed, Namespace, Predicate, PredicateSchema, Ts, TypeDef, WireReader, put_bytes_field, put_len_prefix,
+    put_uvarint, put_varint_field,
 };
 
 use crate::alter::SchemaChange;
@@ -141,7 +141,10 @@ fn put_named<T>(out: &mut Vec<u8>, name: &Predicate, definition: Option<&T>, put
     }
 }
 
-fn read_named<T>(bytes: &[u8], read: impl Fn(&[u8]) -> Result<T, Malformed>) -> Result<(Predicate, Option<T>), Malformed> {
+fn read_named<T>(
+    bytes: &[u8],
+    read: impl Fn(&[u8]) -> Result<T, Malformed>,
+) -> Result<(Predicate, Option<T>), Malformed> {
     const WHAT: &str = "definition in a log record";
     let (mut name, mut definition) = (None, None);
     let mut reader = WireReader::new(bytes, WHAT);
@@ -256,14 +259,46 @@ mod tests {
         let name = Predicate::root("name");
         let friend = Predicate { namespace: Namespace(7), name: "friend".into() };
         let edges = vec![
-            Edge { op: EdgeOp::Set, subject: Uid(1), predicate: name.clone(), object: EdgeObject::Value { value: Value::String("Ann".into()), lang: "en".into() }, facets: vec![] },
-            Edge { op: EdgeOp::Delete, subject: Uid(2), predicate: friend.clone(), object: EdgeObject::Uid(Uid(9)), facets: vec![] },
-            Edge { op: EdgeOp::Delete, subject: Uid(2), predicate: name.clone(), object: EdgeObject::Star { lang: Some("de".into()) }, facets: vec![] },
-            Edge { op: EdgeOp::Delete, subject: Uid(2), predicate: name.clone(), object: EdgeObject::Star { lang: None }, facets: vec![] },
+            Edge {
+                op: EdgeOp::Set,
+                subject: Uid(1),
+                predicate: name.clone(),
+                object: EdgeObject::Value { value: Value::String("Ann".into()), lang: "en".into() },
+                facets: vec![],
+            },
+            Edge {
+                op: EdgeOp::Delete,
+                subject: Uid(2),
+                predicate: friend.clone(),
+                object: EdgeObject::Uid(Uid(9)),
+                facets: vec![],
+            },
+            Edge {
+                op: EdgeOp::Delete,
+                subject: Uid(2),
+                predicate: name.clone(),
+                object: EdgeObject::Star { lang: Some("de".into()) },
+                facets: vec![],
+            },
+            Edge {
+                op: EdgeOp::Delete,
+                subject: Uid(2),
+                predicate: name.clone(),
+                object: EdgeObject::Star { lang: None },
+                facets: vec![],
+            },
         ];
-        let change = SchemaChange { predicates: vec![(name.clone(), Some(PredicateSchema::default())), (friend.clone(), None)], types: vec![(Predicate::root("T"), Some(TypeDef { fields: vec!["name".into()] }))] };
+        let change = SchemaChange {
+            predicates: vec![(name.clone(), Some(PredicateSchema::default())), (friend.clone(), None)],
+            types: vec![(Predicate::root("T"), Some(TypeDef { fields: vec!["name".into()] }))],
+        };
         let keys = vec![b"abc".to_vec(), b"abcd".to_vec(), b"b".to_vec()];
-        for entry in [LogEntry::Edges(edges), LogEntry::Schema(change), LogEntry::Drop(DropOp::Predicate(friend)), LogEntry::Drop(DropOp::All)] {
+        for entry in [
+            LogEntry::Edges(edges),
+            LogEntry::Schema(change),
+            LogEntry::Drop(DropOp::Predicate(friend)),
+            LogEntry::Drop(DropOp::All),
+        ] {
             let record = LogRecord { entry, touched_keys: keys.clone(), touched_predicates: vec![name.clone()] };
             let wire = record.to_wire();
             assert_eq!(LogRecord::from_wire(&wire), Ok(record));

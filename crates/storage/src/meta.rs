@@ -96,8 +96,14 @@ pub(crate) fn meta_family(db: &DB) -> &ColumnFamily {
 }
 
 pub(crate) fn get_number(db: &DB, key: &str) -> Result<Option<u64>> {
-    let Some(bytes) = db.get_cf(meta_family(db), key).map_err(Error::rocks("read a meta record"))? else { return Ok(None) };
-    let number = bytes.as_slice().try_into().map(u64::from_be_bytes).map_err(|_| Error::damaged(format!("meta record {key}")))?;
+    let Some(bytes) = db.get_cf(meta_family(db), key).map_err(Error::rocks("read a meta record"))? else {
+        return Ok(None);
+    };
+    let number = bytes
+        .as_slice()
+        .try_into()
+        .map(u64::from_be_bytes)
+        .map_err(|_| Error::damaged(format!("meta record {key}")))?;
     Ok(Some(number))
 }
 
@@ -106,7 +112,9 @@ pub(crate) fn put_number(db: &DB, key: &str, number: u64) -> Result<()> {
 }
 
 pub(crate) fn get_identity(db: &DB) -> Result<Option<Identity>> {
-    let Some(bytes) = db.get_cf(meta_family(db), IDENTITY_KEY).map_err(Error::rocks("read the identity"))? else { return Ok(None) };
+    let Some(bytes) = db.get_cf(meta_family(db), IDENTITY_KEY).map_err(Error::rocks("read the identity"))? else {
+        return Ok(None);
+    };
     serde_json::from_slice(&bytes).map(Some).map_err(|err| Error::damaged(format!("identity record: {err}")))
 }
 

@@ -75,7 +75,8 @@ impl Oracle {
         let mut ts = Counter::open(db, Leased::Ts)?;
         ts.next = ts.next.max(last_commit.0 + 1);
         let (uid, namespace) = (Counter::open(db, Leased::Uid)?, Counter::open(db, Leased::Namespace)?);
-        let state = State { ts, uid, namespace, last_commit, pins: BTreeMap::new(), handed_out: VecDeque::new(), floor };
+        let state =
+            State { ts, uid, namespace, last_commit, pins: BTreeMap::new(), handed_out: VecDeque::new(), floor };
         Ok(Oracle { state: Mutex::new(state) })
     }
 
@@ -163,7 +164,8 @@ impl Oracle {
         }
         let oldest_pin = state.pins.keys().next().copied();
         let oldest_read = state.handed_out.front().map(|(_, ts)| *ts);
-        let watermark = [Some(published), oldest_txn, oldest_pin, oldest_read].into_iter().flatten().min().unwrap_or(published);
+        let watermark =
+            [Some(published), oldest_txn, oldest_pin, oldest_read].into_iter().flatten().min().unwrap_or(published);
         state.floor = state.floor.max(watermark);
         watermark
     }

@@ -134,7 +134,9 @@ impl StoreSnapshot<'_> {
         from.extend_from_slice(&since.0.saturating_add(1).to_be_bytes());
         let family = self.core.db.cf_handle(META).expect("every column family is opened with the store");
         let mut drops = Vec::new();
-        for item in self.snapshot.iterator_cf_opt(family, options, IteratorMode::From(&from, rocksdb::Direction::Forward)) {
+        for item in
+            self.snapshot.iterator_cf_opt(family, options, IteratorMode::From(&from, rocksdb::Direction::Forward))
+        {
             let (_, value) = item.map_err(Error::rocks("read the drops"))?;
             drops.push(read_drop(&value)?);
         }
@@ -145,7 +147,9 @@ impl StoreSnapshot<'_> {
     pub fn changes(&self, since: Ts) -> Result<Changes> {
         let log_floor = Ts(meta::get_number(&self.core.db, meta::LOG_FLOOR_KEY)?.unwrap_or(0));
         if since < log_floor {
-            return Ok(Changes::Unknown { why: format!("the commit log reaches back to {log_floor} only, not to {since}") });
+            return Ok(Changes::Unknown {
+                why: format!("the commit log reaches back to {log_floor} only, not to {since}"),
+            });
         }
         let family = self.core.db.cf_handle(LOG).expect("every column family is opened with the store");
         let from = log_key(Ts(since.0.saturating_add(1)));
@@ -153,7 +157,9 @@ impl StoreSnapshot<'_> {
         let mut bytes = 0;
         let mut options = ReadOptions::default();
         options.fill_cache(false);
-        for item in self.snapshot.iterator_cf_opt(family, options, IteratorMode::From(&from, rocksdb::Direction::Forward)) {
+        for item in
+            self.snapshot.iterator_cf_opt(family, options, IteratorMode::From(&from, rocksdb::Direction::Forward))
+        {
             let (key, record) = item.map_err(Error::rocks("read the commit log"))?;
             let commit_ts = read_log_key(&key)?;
             let (keys, predicates) = LogRecord::touched(&record)?;
@@ -177,7 +183,11 @@ impl StoreSnapshot<'_> {
     }
 
     /// Visits every list that changed in `(since, read_ts]`, emptied ones too, looking at every list of the store.
-    pub fn scan_newer<E: From<Error>>(&self, since: Ts, visit: impl FnMut(ScanEntry<'_>) -> Result<(), E>) -> Result<(), E> {
+    pub fn scan_newer<E: From<Error>>(
+        &self,
+        since: Ts,
+        visit: impl FnMut(ScanEntry<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut iter = self.iterator(None);
         iter.seek_to_first();
         self.scan_range(&mut iter, since, visit)

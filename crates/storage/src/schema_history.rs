@@ -140,7 +140,8 @@ pub fn initial_schema() -> Schema {
         ..PredicateSchema::default()
     };
     let unique = |schema: PredicateSchema| PredicateSchema { upsert: true, ..schema };
-    let int = PredicateSchema { value_type: ValType::Int, tokenizers: vec![Tokenizer::Int], ..PredicateSchema::default() };
+    let int =
+        PredicateSchema { value_type: ValType::Int, tokenizers: vec![Tokenizer::Int], ..PredicateSchema::default() };
     let predicates = [
         ("dgraph.type", PredicateSchema { list: true, ..string(&[Tokenizer::Exact]) }),
         ("dgraph.drop.op", string(&[])),

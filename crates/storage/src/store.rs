@@ -11,7 +11,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use graphdb_types::{GroupId, Schema, Ts};
-use rocksdb::{BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType, IteratorMode, Options, SliceTransform};
+use rocksdb::{
+    BlockBasedOptions, Cache, ColumnFamilyDescriptor, DB, DBCompressionType, IteratorMode, Options, SliceTransform,
+};
 
 use crate::alter::{Alter, SchemaChange, undo_unfinished_build};
 use crate::committer::{self, EdgesRequest, Request};
@@ -171,8 +173,18 @@ impl Store {
         let (_, schema) = self.core.schema.newest();
         let initial = initial_schema();
         let missing = SchemaChange {
-            predicates: initial.predicates.into_iter().filter(|(p, _)| schema.predicate(p).is_none()).map(|(p, s)| (p, Some(s))).collect(),
-            types: initial.types.into_iter().filter(|(t, _)| schema.type_def(t).is_none()).map(|(t, d)| (t, Some(d))).collect(),
+            predicates: initial
+                .predicates
+                .into_iter()
+                .filter(|(p, _)| schema.predicate(p).is_none())
+                .map(|(p, s)| (p, Some(s)))
+                .collect(),
+            types: initial
+                .types
+                .into_iter()
+                .filter(|(t, _)| schema.type_def(t).is_none())
+                .map(|(t, d)| (t, Some(d)))
+                .collect(),
         };
         if !missing.predicates.is_empty() || !missing.types.is_empty() {
             self.alter(Alter::Schema(missing))?;
@@ -281,12 +293,20 @@ impl Store {
         self.commit_edges(start_ts, all, conflict_keys, preds.into_iter().collect())
     }
 
-    fn commit_edges(&self, start_ts: Ts, edges: Vec<Edge>, conflict_keys: BTreeSet<u64>, preds: Vec<String>) -> Result<CommitOutcome> {
+    fn commit_edges(
+        &self,
+        start_ts: Ts,
+        edges: Vec<Edge>,
+        conflict_keys: BTreeSet<u64>,
+        preds: Vec<String>,
+    ) -> Result<CommitOutcome> {
         let (schema_ts, schema) = self.core.schema.newest();
         let prepared = prepare(&edges, &schema)?;
-        let outcome =
-            self.send(|reply| Request::Edges(EdgesRequest { start_ts, edges, prepared, schema_ts, conflict_keys, reply }));
-        self.core.transactions.finish(start_ts, outcome.as_ref().map_or(Finished::Aborted, |ts| Finished::Committed(*ts)));
+        let outcome = self
+            .send(|reply| Request::Edges(EdgesRequest { start_ts, edges, prepared, schema_ts, conflict_keys, reply }));
+        self.core
+            .transactions
+            .finish(start_ts, outcome.as_ref().map_or(Finished::Aborted, |ts| Finished::Committed(*ts)));
         outcome.map(|commit_ts| CommitOutcome { start_ts, commit_ts, preds })
     }
 
@@ -481,12 +501,21 @@ fn read_group(dir: &Path) -> Result<GroupId> {
     let path = dir.join(GROUP_FILE);
     let text = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
     let number = text.trim().parse().ok().filter(|number| *number > 0);
-    number.map(GroupId).ok_or_else(|| Error::NotAStore { dir: dir.to_owned(), why: format!("{GROUP_FILE} holds {text:?}, not a number") })
+    number.map(GroupId).ok_or_else(|| Error::NotAStore {
+        dir: dir.to_owned(),
+        why: format!("{GROUP_FILE} holds {text:?}, not a number"),
+    })
 }
 
 fn lock_directory(dir: &Path) -> Result<File> {
     let path = dir.join(LOCK_FILE);
-    let mut file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path).map_err(Error::io("open", &path))?;
+    let mut file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(&path)
+        .map_err(Error::io("open", &path))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::Error(source)) => return Err(Error::io("lock", &path)(source)),
@@ -497,7 +526,9 @@ fn lock_directory(dir: &Path) -> Result<File> {
             return Err(Error::Locked { dir: dir.to_owned(), holder });
         }
     }
-    file.set_len(0).and_then(|()| writeln!(file, "process {}", std::process::id())).map_err(Error::io("write", &path))?;
+    file.set_len(0)
+        .and_then(|()| writeln!(file, "process {}", std::process::id()))
+        .map_err(Error::io("write", &path))?;
     Ok(file)
 }
 
@@ -533,7 +564,11 @@ pub(crate) fn family_options(name: &str, cache: &Cache) -> Options {
     options.set_level_compaction_dynamic_level_bytes(true);
     if name == POSTINGS {
         // Filters over stored keys without their version: most reads of a load ask for what is not there.
-        options.set_prefix_extractor(SliceTransform::create("graphdb.stored_key", |key| &key[..key.len().saturating_sub(VERSION_BYTES)], None));
+        options.set_prefix_extractor(SliceTransform::create(
+            "graphdb.stored_key",
+            |key| &key[..key.len().saturating_sub(VERSION_BYTES)],
+            None,
+        ));
         options.set_memtable_prefix_bloom_ratio(0.1);
         table.set_bloom_filter(10.0, false);
         table.set_whole_key_filtering(false);
@@ -554,16 +589,22 @@ pub(crate) fn create_rocks(dir: &Path, options: &StoreOptions) -> Result<DB> {
     // A WAL whose middle is damaged is an error; only a torn end, which was never acknowledged, is cut off.
     database.set_wal_recovery_mode(rocksdb::DBRecoveryMode::TolerateCorruptedTailRecords);
     let cache = Cache::new_lru_cache(options.cache_bytes);
-    let families = [POSTINGS, LOG, SCHEMA, META].map(|name| ColumnFamilyDescriptor::new(name, family_options(name, &cache)));
+    let families =
+        [POSTINGS, LOG, SCHEMA, META].map(|name| ColumnFamilyDescriptor::new(name, family_options(name, &cache)));
     DB::open_cf_descriptors(&database, dir, families).map_err(Error::rocks("open"))
 }
 
 fn check_format(db: &DB, dir: &Path, fresh: bool) -> Result<()> {
     match meta::get_number(db, meta::FORMAT_VERSION_KEY)? {
-        Some(found) if found > FORMAT_VERSION => Err(Error::TooNew { dir: dir.to_owned(), found, known: FORMAT_VERSION }),
+        Some(found) if found > FORMAT_VERSION => {
+            Err(Error::TooNew { dir: dir.to_owned(), found, known: FORMAT_VERSION })
+        }
         Some(_) => Ok(()),
         None if fresh || is_empty(db)? => meta::put_number(db, meta::FORMAT_VERSION_KEY, FORMAT_VERSION),
-        None => Err(Error::NotAStore { dir: dir.to_owned(), why: "it is a RocksDB database without a format version".into() }),
+        None => Err(Error::NotAStore {
+            dir: dir.to_owned(),
+            why: "it is a RocksDB database without a format version".into(),
+        }),
     }
 }
 

@@ -52,7 +52,8 @@ pub(crate) fn start(core: &Arc<Core>, to_roll_up: Receiver<Vec<u8>>) -> Result<(
             }
         }
     };
-    let thread = thread::Builder::new().name("graphdb-sweep".into()).spawn(run).map_err(Error::io("start a thread for", dir))?;
+    let thread =
+        thread::Builder::new().name("graphdb-sweep".into()).spawn(run).map_err(Error::io("start a thread for", dir))?;
     Ok((stop, thread))
 }
 
@@ -146,7 +147,11 @@ fn collect_key(core: &Core, batch: &mut WriteBatch, stored_key: &[u8], watermark
     }
     iter.status().map_err(Error::rocks("read a posting list"))?;
     if let Some((version, true)) = newest {
-        batch.put_cf(postings_family(&core.db), versioned(stored_key, version), complete_value(&collector.finish().list));
+        batch.put_cf(
+            postings_family(&core.db),
+            versioned(stored_key, version),
+            complete_value(&collector.finish().list),
+        );
     }
     Ok(())
 }
@@ -160,7 +165,9 @@ fn roll_up(core: &Core, stored_key: &[u8]) -> Result<()> {
     let Some(version) = at.version.filter(|_| at.deltas > 0) else { return Ok(()) };
     let mut key = stored_key.to_vec();
     put_version(&mut key, version);
-    core.db.put_cf(postings_family(&core.db), key, complete_value(&at.list)).map_err(Error::rocks("roll up a posting list"))
+    core.db
+        .put_cf(postings_family(&core.db), key, complete_value(&at.list))
+        .map_err(Error::rocks("roll up a posting list"))
 }
 
 /// Drops the oldest records when the log outgrows its allowance; the newest and those that no sweep has seen stay.

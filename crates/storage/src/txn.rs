@@ -68,7 +68,13 @@ impl Transactions {
     }
 
     /// Adds writes to a transaction; it is open from then on.
-    pub(crate) fn add(&self, start_ts: Ts, edges: Vec<Edge>, conflict_keys: &BTreeSet<u64>, preds: BTreeSet<String>) -> TxnInfo {
+    pub(crate) fn add(
+        &self,
+        start_ts: Ts,
+        edges: Vec<Edge>,
+        conflict_keys: &BTreeSet<u64>,
+        preds: BTreeSet<String>,
+    ) -> TxnInfo {
         let mut state = self.lock();
         let txn = state.open.entry(start_ts).or_insert_with(OpenTxn::new);
         txn.edges.extend(edges);

@@ -28,7 +28,12 @@ pub(crate) fn point_iterator(db: &DB) -> DBRawIterator<'_> {
 }
 
 /// Reads the list of `stored_key` at `read_ts`. `buffer` is scratch space.
-pub(crate) fn read_list(iter: &mut DBRawIterator<'_>, stored_key: &[u8], read_ts: Ts, buffer: &mut Vec<u8>) -> Result<ListAt> {
+pub(crate) fn read_list(
+    iter: &mut DBRawIterator<'_>,
+    stored_key: &[u8],
+    read_ts: Ts,
+    buffer: &mut Vec<u8>,
+) -> Result<ListAt> {
     buffer.clear();
     buffer.extend_from_slice(stored_key);
     put_version(buffer, read_ts);

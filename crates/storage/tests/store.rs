@@ -7,10 +7,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use graphdb_storage::{
-    Alter, BuildOptions, BuiltStore, Changes, Edge, EdgeObject, EdgeOp, Error, Identity, Leased, ScanValue, SchemaChange, Store,
-    StoreBuilder, StoreOptions, StoredEntry, View,
+    Alter, BuildOptions, BuiltStore, Changes, Edge, EdgeObject, EdgeOp, Error, Identity, Leased, ScanValue,
+    SchemaChange, Store, StoreBuilder, StoreOptions, StoredEntry, View,
 };
-use graphdb_types::{DropOp, GroupId, Key, KeyKind, PostingList, Predicate, PredicateSchema, Tokenizer, Ts, Uid, ValType, Value};
+use graphdb_types::{
+    DropOp, GroupId, Key, KeyKind, PostingList, Predicate, PredicateSchema, Tokenizer, Ts, Uid, ValType, Value,
+};
 
 fn open(dir: &Path) -> Arc<Store> {
     Store::open(dir, StoreOptions::default()).unwrap()
@@ -35,7 +37,13 @@ fn set(subject: u64, predicate: &str, text: &str) -> Edge {
 }
 
 fn link(op: EdgeOp, subject: u64, predicate: &str, object: u64) -> Edge {
-    Edge { op, subject: Uid(subject), predicate: Predicate::root(predicate), object: EdgeObject::Uid(Uid(object)), facets: vec![] }
+    Edge {
+        op,
+        subject: Uid(subject),
+        predicate: Predicate::root(predicate),
+        object: EdgeObject::Uid(Uid(object)),
+        facets: vec![],
+    }
 }
 
 fn delete_all(subject: u64, predicate: &str) -> Edge {
@@ -120,7 +128,10 @@ fn reverse_and_count_lists_follow_the_edges() {
     let store = open(dir.path());
     define(&store, "friend", edges());
     let friend = Predicate::root("friend");
-    commit(&store, vec![link(EdgeOp::Set, 1, "friend", 9), link(EdgeOp::Set, 1, "friend", 8), link(EdgeOp::Set, 2, "friend", 9)]);
+    commit(
+        &store,
+        vec![link(EdgeOp::Set, 1, "friend", 9), link(EdgeOp::Set, 1, "friend", 8), link(EdgeOp::Set, 2, "friend", 9)],
+    );
     let list = |kind| newest(&store).list(&Key { predicate: friend.clone(), kind }).unwrap().ids;
     assert_eq!(list(KeyKind::Reverse(Uid(9))), [1, 2]);
     assert_eq!((list(KeyKind::Count(2)), list(KeyKind::Count(1))), (vec![1], vec![2]));
@@ -152,7 +163,9 @@ fn an_index_added_later_equals_one_that_was_there_from_the_start() {
     load(&later);
     let plain = dump(&later);
     indexes(&later);
-    let ids = |dump: BTreeMap<Vec<u8>, PostingList>| dump.into_iter().map(|(key, list)| (key, list.ids)).collect::<BTreeMap<_, _>>();
+    let ids = |dump: BTreeMap<Vec<u8>, PostingList>| {
+        dump.into_iter().map(|(key, list)| (key, list.ids)).collect::<BTreeMap<_, _>>()
+    };
     assert_eq!(ids(dump(&first)), ids(dump(&later)));
     define(&later, "name", string(&[]));
     define(&later, "friend", PredicateSchema { reverse: false, count: false, ..edges() });
@@ -174,7 +187,10 @@ fn a_drop_takes_data_away_and_aborts_who_began_before() {
     assert!(store.schema().predicate(&Predicate::root("name")).is_none());
     store.alter(Alter::Drop(DropOp::All)).unwrap();
     assert!(dump(&store).is_empty() && store.schema().predicate(&Predicate::root("dgraph.type")).is_some());
-    assert_eq!(store.snapshot().unwrap().drops(Ts::ZERO).unwrap(), [DropOp::Predicate(Predicate::root("name")), DropOp::All]);
+    assert_eq!(
+        store.snapshot().unwrap().drops(Ts::ZERO).unwrap(),
+        [DropOp::Predicate(Predicate::root("name")), DropOp::All]
+    );
 }
 
 #[test]
@@ -184,7 +200,10 @@ fn sweeping_changes_nothing_that_can_be_read() {
     define(&store, "friend", edges());
     define(&store, "name", string(&[Tokenizer::Exact]));
     for i in 1..300u64 {
-        commit(&store, vec![link(EdgeOp::Set, i % 9 + 1, "friend", i + 1000), set(i % 5 + 1, "name", &format!("v{}", i % 3))]);
+        commit(
+            &store,
+            vec![link(EdgeOp::Set, i % 9 + 1, "friend", i + 1000), set(i % 5 + 1, "name", &format!("v{}", i % 3))],
+        );
     }
     let pinned = newest(&store);
     let before = dump(&store);
@@ -198,7 +217,9 @@ fn sweeping_changes_nothing_that_can_be_read() {
     store.sweep().unwrap();
     assert_eq!(text(&newest(&store), 3, "name").as_deref(), Some("newer"));
     assert_eq!(found(&newest(&store), "name", "newer"), [3]);
-    let unchanged = |dump: BTreeMap<Vec<u8>, PostingList>| dump.into_iter().filter(|(key, _)| key[10..].starts_with(b"friend")).collect::<Vec<_>>();
+    let unchanged = |dump: BTreeMap<Vec<u8>, PostingList>| {
+        dump.into_iter().filter(|(key, _)| key[10..].starts_with(b"friend")).collect::<Vec<_>>()
+    };
     assert_eq!(unchanged(dump(&store)), unchanged(before));
 }
 

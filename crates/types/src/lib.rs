@@ -19,7 +19,7 @@ pub mod value;
 pub use ids::{GroupId, Namespace, Ts, Uid};
 pub use key::{BackupKey, Key, KeyKind, MAX_PREDICATE_BYTES};
 pub use object_name::{InvalidObjectName, ObjectName};
-pub use posting::{Facet, FacetType, Posting, PostingList, VALUE_UID, ValType};
+pub use posting::{Facet, FacetType, Posting, PostingList, VALUE_UID, ValType, max_object};
 pub use predicate::Predicate;
 pub use schema::{DropOp, PredicateSchema, Schema, Tokenizer, TypeDef};
 pub use value::Value;

@@ -276,6 +276,32 @@ impl PostingList {
     }
 }
 
+/// The greatest uid that the edges of a `BackupPostingList` point at; 0 if it holds values. Reads the message without building it.
+pub fn max_object(wire: &[u8]) -> Result<u64, Malformed> {
+    const WHAT: &str = "posting list";
+    let mut max = 0u64;
+    let mut reader = WireReader::new(wire, WHAT);
+    while let Some((number, field)) = reader.next()? {
+        match (number, field) {
+            (1, Field::Varint(uid)) => max = max.max(uid),
+            (1, Field::Bytes(packed)) => {
+                let mut uids = Vec::new();
+                read_varints(packed, &mut uids)?;
+                max = max.max(uids.last().copied().unwrap_or(0));
+            }
+            (2, field) if !Posting::from_wire(field.bytes(WHAT)?)?.is_edge => return Ok(0),
+            (5, field) => {
+                let mut deltas = WireReader::new(field.bytes(WHAT)?, WHAT);
+                while !deltas.is_empty() {
+                    max = max.checked_add(deltas.uvarint()?).ok_or(Malformed { what: WHAT })?;
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(max)
+}
+
 fn merge_sorted<T>(old: Vec<T>, new: Vec<T>, id: impl Fn(&T) -> u64) -> Vec<T> {
     let mut merged = Vec::with_capacity(old.len() + new.len());
     let mut old = old.into_iter().peekable();
@@ -434,6 +460,7 @@ fn bytes_len(len: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
     use super::*;
 
     fn sample() -> PostingList {
@@ -491,6 +518,15 @@ mod tests {
             ..Posting::default()
         };
         assert_eq!(PostingList::of_postings(vec![value]).to_wire(), expected);
+    }
+
+    #[test]
+    fn the_greatest_object_is_found_without_reading_the_list() {
+        assert_eq!(max_object(&PostingList::of_ids(vec![3, 900, 1 << 33]).to_wire()), Ok(1 << 33));
+        let mut edges = sample();
+        edges.remove(VALUE_UID);
+        assert_eq!(max_object(&edges.to_wire()), Ok(1 << 40));
+        assert_eq!(max_object(&sample().to_wire()), Ok(0), "fingerprints are not uids");
     }
 
     #[test]

@@ -1,0 +1,269 @@
+//! Taking a backup.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use graphdb_archive::{
+    ArchiveOptions, ArchiveWriter, EncryptionKey, GroupBackup, Iv, KeyValue, Manifest, SealedManifest, StoredObject,
+    user_meta,
+};
+use graphdb_destination::open_location;
+use graphdb_storage::{Changes, ScanEntry, ScanValue, Store, StoreSnapshot};
+use graphdb_types::{BackupKey, DropOp, GroupId, Namespace, ObjectName, Schema, Ts, Uid};
+use time::OffsetDateTime;
+use tokio::sync::oneshot;
+use tokio::task;
+
+use crate::catalogue::read_catalogue;
+use crate::commit::commit;
+use crate::error::{Error, Result};
+use crate::lock::LocationLock;
+use crate::plan::{BackupPlan, BackupRequest, Circumstances};
+use crate::progress::Progress;
+use crate::upload::{ChunkSink, stream_object};
+
+/// What every backup of a node has in common.
+#[derive(Clone, Debug, Default)]
+pub struct BackupContext {
+    /// Encrypts every archive; without it they are plain.
+    pub key: Option<Arc<EncryptionKey>>,
+    /// How archives are compressed.
+    pub archive: ArchiveOptions,
+}
+
+/// Backs the store up and commits the manifest. Until that commit nothing has happened; if it fails, the objects are removed.
+pub async fn backup(
+    store: &Arc<Store>,
+    context: &BackupContext,
+    request: &BackupRequest,
+    progress: &Progress,
+) -> Result<SealedManifest> {
+    progress.enter("plan");
+    let destination = open_location(&request.destination).await?;
+    let lock = LocationLock::acquire(Arc::clone(&destination)).await?;
+    let outcome = async {
+        let catalogue = read_catalogue(&*destination).await?;
+        let newest_folder = catalogue.newest_folder().cloned();
+        let latest = if request.force_full { None } else { catalogue.latest()? };
+        let plan = BackupPlan::new(
+            latest.as_ref(),
+            request.force_full,
+            &Circumstances {
+                location: &destination.describe(),
+                identity: store.identity(),
+                key_check: context.key.as_ref().map(|key| key.check()),
+                newest_folder: newest_folder.as_ref(),
+                now: OffsetDateTime::now_utc(),
+                random: rand::random(),
+            },
+        )?;
+        tracing::info!(%plan, location = %destination.describe(), "backup begins");
+
+        progress.enter("stream");
+        let scan = GroupScan::start(Arc::clone(store), plan.since).await?;
+        let instant = scan.instant.clone();
+        if instant.read_ts <= plan.since {
+            return Err(Error::NotAdvancing { read_ts: instant.read_ts, since: plan.since });
+        }
+        let name = plan.folder.archive(instant.read_ts, store.group());
+        let archive = {
+            let (name, context, progress) = (name.clone(), context.clone(), progress.clone());
+            stream_object(&*destination, &name.clone(), move |sink| {
+                scan.encode(EncodeJob { sink, name, context, progress })
+            })
+            .await?
+        };
+
+        progress.enter("commit");
+        let manifest = manifest(&plan, &instant, store.group(), archive, context);
+        let sealed = SealedManifest::seal(plan.folder.clone(), manifest, context.key.as_deref())?;
+        match commit(&*destination, &lock, &sealed).await {
+            Ok(()) => Ok(sealed),
+            Err(err) => {
+                // Without its manifest the archive is litter; if it cannot be removed either, it is ignored for ever.
+                _ = destination.delete(&name).await;
+                Err(err)
+            }
+        }
+    }
+    .await;
+    lock.release().await;
+    outcome
+}
+
+/// What a manifest says of the instant that is backed up.
+#[derive(Clone, Debug)]
+struct Instant {
+    read_ts: Ts,
+    schema: Arc<Schema>,
+    drops: Vec<DropOp>,
+    database_id: String,
+    epoch: u64,
+    max_uid: Uid,
+    max_namespace: Namespace,
+}
+
+fn manifest(
+    plan: &BackupPlan,
+    instant: &Instant,
+    group: GroupId,
+    archive: StoredObject,
+    context: &BackupContext,
+) -> Manifest {
+    let predicates = instant.schema.predicates.keys().cloned().collect();
+    Manifest {
+        backup_id: plan.backup_id.clone(),
+        backup_num: plan.backup_num,
+        since: plan.since,
+        read_ts: instant.read_ts,
+        groups: BTreeMap::from([(group, GroupBackup { predicates, archive })]),
+        drop_operations: instant.drops.clone(),
+        key_check: context.key.as_ref().map(|key| key.check()),
+        database_id: instant.database_id.clone(),
+        epoch: instant.epoch,
+        parent: plan.parent,
+        gzip_level: context.archive.level,
+        max_uid: instant.max_uid,
+        max_namespace: instant.max_namespace,
+        tool: crate::TOOL.to_owned(),
+        created_at: plan.folder.started_at(),
+        name: None,
+        labels: BTreeMap::new(),
+    }
+}
+
+/// A thread that holds the snapshot from before the object's name is known (the name holds the timestamp) until the last byte.
+struct GroupScan {
+    instant: Instant,
+    job: oneshot::Sender<EncodeJob>,
+    outcome: oneshot::Receiver<Result<StoredObject>>,
+}
+
+/// What the thread needs once the plan is whole.
+struct EncodeJob {
+    sink: ChunkSink,
+    name: ObjectName,
+    context: BackupContext,
+    progress: Progress,
+}
+
+impl GroupScan {
+    /// Takes the snapshot; the scan itself begins with [`GroupScan::encode`].
+    async fn start(store: Arc<Store>, since: Ts) -> Result<GroupScan> {
+        let (instant_out, instant) = oneshot::channel();
+        let (job, next_job) = oneshot::channel::<EncodeJob>();
+        let (outcome_out, outcome) = oneshot::channel();
+        task::spawn_blocking(move || {
+            let taken =
+                store.snapshot().map_err(Error::from).and_then(|snapshot| Ok((look(&snapshot, since)?, snapshot)));
+            let (instant, snapshot) = match taken {
+                Ok(taken) => taken,
+                Err(err) => {
+                    _ = instant_out.send(Err(err));
+                    return;
+                }
+            };
+            let schema = Arc::clone(&instant.schema);
+            _ = instant_out.send(Ok(instant));
+            // Without a job the backup failed before it began; who waits for the outcome then is nobody.
+            if let Ok(job) = next_job.blocking_recv() {
+                _ = outcome_out.send(encode(&snapshot, since, &schema, job));
+            }
+        });
+        let instant = instant.await.map_err(|_| Error::Thread("the scan of the store".into()))??;
+        Ok(GroupScan { instant, job, outcome })
+    }
+
+    /// Has the thread write the archive into the job's sink. Blocks.
+    fn encode(self, job: EncodeJob) -> Result<StoredObject> {
+        let ended = || Error::Thread("the scan of the store".into());
+        self.job.send(job).map_err(|_| ended())?;
+        self.outcome.blocking_recv().map_err(|_| ended())?
+    }
+}
+
+fn look(snapshot: &StoreSnapshot<'_>, since: Ts) -> Result<Instant> {
+    Ok(Instant {
+        read_ts: snapshot.read_ts(),
+        schema: Arc::new(backed_up_schema(snapshot)),
+        drops: snapshot.drops(since)?,
+        database_id: snapshot.identity().database_id.clone(),
+        epoch: snapshot.identity().epoch,
+        max_uid: Uid(snapshot.max_uid()),
+        max_namespace: Namespace(snapshot.max_namespace()),
+    })
+}
+
+/// The database's own predicates and types are left out unless they hold data: every database makes them anew.
+fn backed_up_schema(snapshot: &StoreSnapshot<'_>) -> Schema {
+    let mut schema = Schema::clone(snapshot.schema());
+    schema.predicates.retain(|predicate, _| !predicate.is_reserved() || snapshot.has_lists(predicate));
+    schema.types.retain(|name, _| !name.is_reserved());
+    schema
+}
+
+/// Scans, frames, compresses, encrypts and digests everything that belongs into the archive.
+fn encode(snapshot: &StoreSnapshot<'_>, since: Ts, schema: &Schema, job: EncodeJob) -> Result<StoredObject> {
+    let EncodeJob { sink, name, context, progress } = job;
+    let at_object = Error::archive(&name);
+    let encryption = context.key.as_deref().map(|key| (key, Iv(rand::random())));
+    let mut archive = ArchiveWriter::start(sink, encryption, context.archive).map_err(&at_object)?;
+    let mut key = Vec::new();
+    let mut seen = Seen::default();
+    scan(snapshot, since, |entry| {
+        key.clear();
+        BackupKey::put_wire_of_stored(entry.key, &mut key).map_err(graphdb_storage::Error::from)?;
+        let (value, user_meta): (&[u8], u8) = match entry.value {
+            ScanValue::List(list) => (list, user_meta::COMPLETE),
+            ScanValue::Empty => (&[], user_meta::EMPTY),
+        };
+        archive.push(KeyValue { key: &key, value, user_meta, version: entry.version.0 }).map_err(&at_object)?;
+        seen.count(key.len() + value.len(), &progress)
+    })?;
+    let (_, stored) = archive.finish(schema).map_err(&at_object)?;
+    seen.report(&progress);
+    Ok(stored)
+}
+
+fn scan(snapshot: &StoreSnapshot<'_>, since: Ts, visit: impl FnMut(ScanEntry<'_>) -> Result<()>) -> Result<()> {
+    if since == Ts::ZERO {
+        return snapshot.scan_full(visit);
+    }
+    match snapshot.changes(since)? {
+        Changes::Keys(keys) => snapshot.scan_changed(since, &keys, visit),
+        Changes::Unknown { why } => {
+            tracing::warn!(%why, "the incremental looks at every list");
+            snapshot.scan_newer(since, visit)
+        }
+    }
+}
+
+/// Entries since the last look at the progress: it is shared between threads, and not worth a touch for every entry.
+#[derive(Default)]
+struct Seen {
+    entries: u64,
+    bytes: u64,
+}
+
+/// Entries between two looks at the progress and the switch that cancels.
+const ENTRIES_A_LOOK: u64 = 1024;
+
+impl Seen {
+    fn count(&mut self, bytes: usize, progress: &Progress) -> Result<()> {
+        self.entries += 1;
+        self.bytes += bytes as u64;
+        if self.entries < ENTRIES_A_LOOK {
+            return Ok(());
+        }
+        self.report(progress);
+        if progress.is_cancelled() {
+            Err(Error::Cancelled("the backup was stopped; nothing was recorded"))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn report(&mut self, progress: &Progress) {
+        progress.add(std::mem::take(&mut self.entries), std::mem::take(&mut self.bytes));
+    }
+}

@@ -1,0 +1,58 @@
+//! From an asynchronous destination to a blocking reader.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes};
+use graphdb_destination::Destination;
+use graphdb_types::ObjectName;
+use tokio::sync::mpsc;
+
+use crate::error::Result;
+
+/// Chunks that may wait for the reader: a slow merge slows the download.
+const CHUNKS_IN_FLIGHT: usize = 4;
+
+/// Reads one object on a blocking thread while it is being downloaded.
+#[derive(Debug)]
+pub(crate) struct ObjectReader {
+    chunk: Bytes,
+    chunks: mpsc::Receiver<io::Result<Bytes>>,
+}
+
+impl ObjectReader {
+    /// Starts the download; must be called within a runtime.
+    pub(crate) async fn open(destination: Arc<dyn Destination>, name: &ObjectName) -> Result<ObjectReader> {
+        let mut stream = destination.open(name).await?;
+        let (out, chunks) = mpsc::channel(CHUNKS_IN_FLIGHT);
+        tokio::spawn(async move {
+            loop {
+                let next = match stream.next_chunk().await {
+                    Ok(Some(chunk)) => Ok(chunk),
+                    Ok(None) => break,
+                    Err(err) => Err(io::Error::other(err)),
+                };
+                let failed = next.is_err();
+                if out.send(next).await.is_err() || failed {
+                    break;
+                }
+            }
+        });
+        Ok(ObjectReader { chunk: Bytes::new(), chunks })
+    }
+}
+
+impl Read for ObjectReader {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        while self.chunk.is_empty() {
+            match self.chunks.blocking_recv() {
+                Some(chunk) => self.chunk = chunk?,
+                // The download ends its channel only after the last chunk or an error; a short object fails its digest.
+                None => return Ok(0),
+            }
+        }
+        let len = out.len().min(self.chunk.len());
+        self.chunk.copy_to_slice(&mut out[..len]);
+        Ok(len)
+    }
+}

@@ -1,0 +1,194 @@
+use std::io;
+use std::path::PathBuf;
+
+use graphdb_archive::{ManifestError, SeriesError};
+use graphdb_destination as destination;
+use graphdb_storage as storage;
+use graphdb_types::{GroupId, Malformed, ObjectName, Ts};
+
+/// Shorthand for results of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a backup or restore did not happen. Whatever it is, nothing that was there before is harmed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The destination refused or failed.
+    #[error(transparent)]
+    Destination(#[from] destination::Error),
+    /// The store failed.
+    #[error(transparent)]
+    Storage(#[from] storage::Error),
+    /// An archive cannot be written or read.
+    #[error("object {object}: {source}")]
+    Archive {
+        /// Which object.
+        object: ObjectName,
+        /// What is wrong with it.
+        source: graphdb_archive::Error,
+    },
+    /// A manifest cannot be used.
+    #[error(transparent)]
+    Manifest(#[from] Box<ManifestError>),
+    /// The backups at the location are not a series that can be restored or continued.
+    #[error("{location}: {source}{advice}")]
+    Series {
+        /// Where.
+        location: String,
+        /// What is wrong.
+        source: SeriesError,
+        /// What to do, beginning with "; ", or empty.
+        advice: &'static str,
+    },
+    /// An incremental would not continue the series at the location.
+    #[error(
+        "cannot continue series {backup_id} at {location}: {why}; take a full backup with forceFull to begin a new series"
+    )]
+    NotContinued {
+        /// The location.
+        location: String,
+        /// The newest series there.
+        backup_id: String,
+        /// Why it cannot be continued.
+        why: String,
+    },
+    /// Somebody else is writing to the location.
+    #[error("a backup to {location} is already running ({holder}); wait for it, or for its lock to expire {expires}")]
+    Busy {
+        /// The location.
+        location: String,
+        /// Who holds the lock.
+        holder: String,
+        /// When the lock ends if its holder is gone.
+        expires: String,
+    },
+    /// The lock was taken by somebody else while the backup ran.
+    #[error("the lock on {location} was lost while the backup ran; no backup was recorded")]
+    LockLost {
+        /// The location.
+        location: String,
+    },
+    /// The location holds Dgraph's master manifest.
+    #[error(
+        "{location} holds backups with Dgraph's master manifest; this version neither reads nor continues them: choose another location"
+    )]
+    ForeignLocation {
+        /// The location.
+        location: String,
+    },
+    /// An object that a manifest names is not there, or is not what was stored.
+    #[error("object {object} at {location} {what}; the series cannot be restored")]
+    DamagedObject {
+        /// The location.
+        location: String,
+        /// Which object.
+        object: ObjectName,
+        /// What is wrong.
+        what: String,
+    },
+    /// A key-value of an archive makes no sense.
+    #[error("object {object}: {source}")]
+    DamagedEntry {
+        /// Which object.
+        object: ObjectName,
+        /// What is wrong.
+        source: Malformed,
+    },
+    /// The groups of the backup are not those of the target.
+    #[error("groups in cluster and latest backup manifest differ: the node serves group {node}, the backup holds {}", numbers(.backup))]
+    Groups {
+        /// What the node serves.
+        node: GroupId,
+        /// What the backup holds.
+        backup: Vec<GroupId>,
+    },
+    /// The target of an offline restore is in use.
+    #[error("{} exists and is not empty; restore into another directory or move it away", path.display())]
+    TargetNotEmpty {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A file cannot be read or written.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The timestamp of the new backup is not above the last one.
+    #[error(
+        "backup read_ts {read_ts} is not greater than {since}, the read_ts of the backup before: the database went back in time; take a full backup with forceFull"
+    )]
+    NotAdvancing {
+        /// The new backup's.
+        read_ts: Ts,
+        /// The last backup's.
+        since: Ts,
+    },
+    /// A number that cannot be meant.
+    #[error("backupNum value should be equal or greater than zero, not {0}")]
+    NegativeBackupNum(i64),
+    /// Something else is running.
+    #[error("another restore operation is already running. Please retry later.")]
+    RestoreRunning,
+    /// Clients are kept out for the moment.
+    #[error(
+        "the server is in draining mode and client requests will only be allowed after exiting the mode by sending draining(enable: false) to /admin"
+    )]
+    Draining,
+    /// The store is being exchanged for a restored one.
+    #[error(
+        "the server is in draining mode and client requests will only be allowed after exiting the mode: a restored store is being put in place"
+    )]
+    Swapping,
+    /// Nothing to go back to.
+    #[error("restore {id} cannot be rolled back: {why}")]
+    NoRollback {
+        /// The restore.
+        id: u64,
+        /// Why.
+        why: String,
+    },
+    /// The node is going down, or the caller gave up.
+    #[error("cancelled: {0}")]
+    Cancelled(&'static str),
+    /// A thread of ours panicked.
+    #[error("a background thread ended unexpectedly: {0}")]
+    Thread(String),
+}
+
+impl From<ManifestError> for Error {
+    fn from(err: ManifestError) -> Error {
+        Error::Manifest(Box::new(err))
+    }
+}
+
+impl From<tokio::task::JoinError> for Error {
+    fn from(err: tokio::task::JoinError) -> Error {
+        Error::Thread(err.to_string())
+    }
+}
+
+impl Error {
+    pub(crate) fn archive(object: &ObjectName) -> impl Fn(graphdb_archive::Error) -> Error {
+        let object = object.clone();
+        move |source| Error::Archive { object: object.clone(), source }
+    }
+
+    pub(crate) fn entry(object: &ObjectName) -> impl Fn(Malformed) -> Error {
+        let object = object.clone();
+        move |source| Error::DamagedEntry { object: object.clone(), source }
+    }
+
+    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Error {
+        let path = path.into();
+        move |source| Error::Io { action, path, source }
+    }
+}
+
+fn numbers(groups: &[GroupId]) -> String {
+    let numbers: Vec<String> = groups.iter().map(ToString::to_string).collect();
+    format!("{} {}", if numbers.len() == 1 { "group" } else { "groups" }, numbers.join(", "))
+}

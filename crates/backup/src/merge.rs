@@ -1,0 +1,201 @@
+//! Merging the archives of a series: the newest backup wins for each key, a drop hides what is older.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+
+use graphdb_archive::{ArchiveReader, Entry, EntryValue, GroupBackup, Manifest, StoredObject};
+use graphdb_storage::StoredEntry;
+use graphdb_types::{BackupKey, DropOp, Key, KeyKind, ObjectName, Predicate, PredicateSchema, Ts, TypeDef, max_object};
+
+use crate::download::ObjectReader;
+use crate::error::{Error, Result};
+use crate::progress::Progress;
+
+/// One archive of the series, with what decides which of its entries count.
+pub(crate) struct Source {
+    reader: ArchiveReader<ObjectReader>,
+    object: ObjectName,
+    stored: StoredObject,
+    /// 0 is the newest backup.
+    age: usize,
+    predicates: BTreeSet<Predicate>,
+    hidden_by: Vec<DropOp>,
+    key: Vec<u8>,
+    last_predicate: Option<(Predicate, bool)>,
+    max_uid: u64,
+}
+
+/// What a merge gives beside the lists.
+#[derive(Debug, Default)]
+pub(crate) struct Merged {
+    pub(crate) predicates: BTreeMap<Predicate, PredicateSchema>,
+    pub(crate) types: BTreeMap<Predicate, TypeDef>,
+    /// The greatest uid met, as subject or object.
+    pub(crate) max_uid: u64,
+    pub(crate) lists: u64,
+}
+
+/// The predicates whose data counts in the backup at `age` (0 the newest), and the drops that hide it: those of every newer backup.
+pub(crate) fn rules(newest_first: &[&Manifest], age: usize) -> (BTreeSet<Predicate>, Vec<DropOp>) {
+    let names = |manifest: &Manifest| -> BTreeSet<Predicate> {
+        let group_names = |group: &GroupBackup| group.predicates.clone();
+        manifest.groups.values().flat_map(group_names).collect()
+    };
+    let newest = newest_first.first().map(|manifest| names(manifest)).unwrap_or_default();
+    let own = names(newest_first[age]);
+    let hidden_by = newest_first[..age].iter().flat_map(|manifest| manifest.drop_operations.clone()).collect();
+    (own.intersection(&newest).cloned().collect(), hidden_by)
+}
+
+impl Source {
+    pub(crate) fn new(
+        reader: ArchiveReader<ObjectReader>,
+        object: ObjectName,
+        stored: StoredObject,
+        newest_first: &[&Manifest],
+        age: usize,
+    ) -> Source {
+        let (predicates, hidden_by) = rules(newest_first, age);
+        Source { reader, object, stored, age, predicates, hidden_by, key: Vec::new(), last_predicate: None, max_uid: 0 }
+    }
+
+    /// Moves to the next list that counts; schema and types on the way go into `merged`, if this is the newest backup. False at the end.
+    fn advance(&mut self, merged: &mut Merged, progress: &Progress) -> Result<bool> {
+        loop {
+            if !self.reader.advance().map_err(Error::archive(&self.object))? {
+                return Ok(false);
+            }
+            progress.add(1, 0);
+            let malformed = Error::entry(&self.object);
+            let entry = self.reader.current().expect("the reader advanced").entry().map_err(&malformed)?;
+            let key = match &entry.key {
+                BackupKey::Posting(key) => key,
+                definition => {
+                    if self.age == 0 {
+                        merged.define(definition, &entry).map_err(&malformed)?;
+                    }
+                    continue;
+                }
+            };
+            let counts = match &self.last_predicate {
+                Some((last, counts)) if *last == key.predicate => *counts,
+                _ => {
+                    let named = self.predicates.contains(&key.predicate);
+                    let counts = named && !self.hidden_by.iter().any(|op| op.hides(&key.predicate));
+                    self.last_predicate = Some((key.predicate.clone(), counts));
+                    counts
+                }
+            };
+            if !counts {
+                continue;
+            }
+            self.max_uid = self.max_uid.max(max_uid(key, &entry.value).map_err(&malformed)?);
+            let previous = std::mem::take(&mut self.key);
+            self.key = key.to_stored();
+            if self.key <= previous {
+                return Err(malformed(graphdb_types::Malformed { what: "order of keys" }));
+            }
+            return Ok(true);
+        }
+    }
+
+    /// Checks what was read against what the manifest says, to the last byte.
+    fn finish(self) -> Result<()> {
+        self.reader.finish_verify(&self.stored).map_err(Error::archive(&self.object))
+    }
+}
+
+/// The subject, and the objects of edges.
+fn max_uid(key: &Key, value: &EntryValue<'_>) -> Result<u64, graphdb_types::Malformed> {
+    let KeyKind::Data(subject) = key.kind else { return Ok(0) };
+    match value {
+        EntryValue::List(list) => Ok(subject.0.max(max_object(list)?)),
+        _ => Ok(subject.0),
+    }
+}
+
+impl Merged {
+    fn define(&mut self, key: &BackupKey, entry: &Entry<'_>) -> Result<(), graphdb_types::Malformed> {
+        match (key, &entry.value) {
+            (BackupKey::Schema(predicate), EntryValue::Schema(wire)) => {
+                self.predicates.insert(predicate.clone(), PredicateSchema::from_wire(wire)?);
+            }
+            (BackupKey::Type(name), EntryValue::Type(wire)) => {
+                self.types.insert(name.clone(), TypeDef::from_wire(wire)?);
+            }
+            _ => return Err(graphdb_types::Malformed { what: "definition in a backup" }),
+        }
+        Ok(())
+    }
+}
+
+/// The heap's order: smallest key first, of equal keys the newest backup first.
+struct Head {
+    key: Vec<u8>,
+    source: usize,
+    age: usize,
+}
+
+impl Ord for Head {
+    fn cmp(&self, other: &Head) -> Ordering {
+        (&other.key, other.age).cmp(&(&self.key, self.age))
+    }
+}
+
+impl PartialOrd for Head {
+    fn partial_cmp(&self, other: &Head) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Head {
+    fn eq(&self, other: &Head) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Head {}
+
+/// Reads every source to its end, handing each list of the merged state to `visit` in the order of stored keys. Every archive is proved
+/// against its digest before this returns; what `visit` was given before must not be used if it does not.
+pub(crate) fn merge(
+    mut sources: Vec<Source>,
+    progress: &Progress,
+    mut visit: impl FnMut(StoredEntry<'_>) -> Result<()>,
+) -> Result<Merged> {
+    let mut merged = Merged::default();
+    let mut heads = BinaryHeap::with_capacity(sources.len());
+    for (number, source) in sources.iter_mut().enumerate() {
+        if source.advance(&mut merged, progress)? {
+            heads.push(Head { key: source.key.clone(), source: number, age: source.age });
+        }
+    }
+    let mut last: Vec<u8> = Vec::new();
+    let mut looked = 0u64;
+    while let Some(mut head) = heads.pop() {
+        looked += 1;
+        if looked.is_multiple_of(4096) && progress.is_cancelled() {
+            return Err(Error::Cancelled("the restore was stopped; nothing was changed"));
+        }
+        let source = &mut sources[head.source];
+        if head.key != last {
+            let entry = source.reader.current().expect("a source in the heap stands on an entry");
+            if entry.user_meta == graphdb_archive::user_meta::COMPLETE && !entry.value.is_empty() {
+                merged.lists += 1;
+                visit(StoredEntry { key: &head.key, version: Ts(entry.version.max(1)), list: entry.value })?;
+            }
+            last.clear();
+            last.extend_from_slice(&head.key);
+        }
+        if source.advance(&mut merged, progress)? {
+            head.key.clear();
+            head.key.extend_from_slice(&source.key);
+            heads.push(head);
+        }
+    }
+    for source in sources {
+        merged.max_uid = merged.max_uid.max(source.max_uid);
+        source.finish()?;
+    }
+    Ok(merged)
+}

@@ -1,0 +1,414 @@
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use graphdb_archive::SealedManifest;
+use graphdb_storage::{Identity, Leased, Store, StoreOptions};
+use graphdb_types::Ts;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::task;
+
+use crate::backup::{BackupContext, backup};
+use crate::catalogue::{BackupListing, list_backups};
+use crate::error::{Error, Result};
+use crate::jobs::{JobKind, JobRecord, JobStatus, Jobs};
+use crate::plan::BackupRequest;
+use crate::progress::Progress;
+use crate::restore::{Above, RestorePlan, RestoreRequest};
+use crate::swap;
+
+/// How a node is opened.
+#[derive(Clone, Debug)]
+pub struct NodeOptions {
+    /// How its store is opened.
+    pub store: StoreOptions,
+    /// How its backups are written.
+    pub backup: BackupContext,
+    /// How long the store that a restore replaced is kept.
+    pub keep_replaced: Duration,
+}
+
+impl Default for NodeOptions {
+    fn default() -> NodeOptions {
+        NodeOptions {
+            store: StoreOptions::default(),
+            backup: BackupContext::default(),
+            keep_replaced: Duration::from_secs(24 * 3600),
+        }
+    }
+}
+
+/// A running node: a store that clients use, that is backed up, and that a restore exchanges for another. Clones are the same node.
+#[derive(Clone, Debug)]
+pub struct Node {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    postings: PathBuf,
+    options: NodeOptions,
+    /// `None` while it is exchanged.
+    store: RwLock<Option<Arc<Store>>>,
+    draining: AtomicBool,
+    closing: AtomicBool,
+    jobs: Jobs,
+    /// Held by a running backup, with its progress.
+    backup: Arc<Mutex<()>>,
+    /// Held by a running restore.
+    restore: Arc<Mutex<()>>,
+    running: std::sync::Mutex<Vec<(JobKind, u64, Progress)>>,
+}
+
+/// A backup that was taken.
+#[derive(Clone, Debug)]
+pub struct BackupDone {
+    /// The task it ran as.
+    pub task_id: u64,
+    /// What was written.
+    pub backup: BackupListing,
+}
+
+/// How long a swap waits for requests that are still reading the old store.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(60);
+
+impl Node {
+    /// Opens the store in `postings` after finishing or undoing what an interrupted restore left. Blocks.
+    pub fn open(postings: &Path, options: NodeOptions) -> Result<Node> {
+        let jobs = Jobs::open(&swap::jobs_dir(postings))?;
+        swap::settle(postings, &jobs, |dir| {
+            let store = Store::open(dir, options.store.clone()).ok()?;
+            Some(store.identity().epoch)
+        })?;
+        swap::prune_replaced(&jobs, options.keep_replaced.as_secs() as i64)?;
+        let store = Store::open(postings, options.store.clone())?;
+        let inner = Inner {
+            postings: postings.to_owned(),
+            options,
+            store: RwLock::new(Some(store)),
+            draining: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+            jobs,
+            backup: Arc::default(),
+            restore: Arc::default(),
+            running: std::sync::Mutex::default(),
+        };
+        Ok(Node { inner: Arc::new(inner) })
+    }
+
+    /// The store, for as long as one request takes.
+    ///
+    /// # Errors
+    /// [`Error::Draining`] while clients are kept out, [`Error::Swapping`] while a restored store is put in place.
+    pub fn store(&self) -> Result<Arc<Store>> {
+        if self.is_draining() { Err(Error::Draining) } else { self.any_store() }
+    }
+
+    /// The store, also while clients are kept out: for administration.
+    pub fn any_store(&self) -> Result<Arc<Store>> {
+        self.inner.store.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or(Error::Swapping)
+    }
+
+    /// The directory the store lives in.
+    pub fn postings(&self) -> &Path {
+        &self.inner.postings
+    }
+
+    /// Whether backups are encrypted.
+    pub fn encrypts(&self) -> bool {
+        self.inner.options.backup.key.is_some()
+    }
+
+    /// Whether clients are kept out.
+    pub fn is_draining(&self) -> bool {
+        self.inner.draining.load(Ordering::Acquire)
+    }
+
+    /// Keeps clients out, or lets them in again.
+    pub fn set_draining(&self, draining: bool) {
+        self.inner.draining.store(draining, Ordering::Release);
+    }
+
+    /// What runs at the moment, in Dgraph's words: `opBackup`, `opRestore`.
+    pub fn ongoing(&self) -> Vec<&'static str> {
+        let running = self.inner.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = |kind| if kind == JobKind::Backup { "opBackup" } else { "opRestore" };
+        running.iter().map(|(kind, _, _)| name(*kind)).collect()
+    }
+
+    /// Takes a backup and returns when it is committed. It goes on when the caller hangs up.
+    pub async fn backup(&self, request: BackupRequest) -> Result<BackupDone> {
+        let node = self.clone();
+        tokio::spawn(async move { node.run_backup(request).await }).await?
+    }
+
+    async fn run_backup(&self, request: BackupRequest) -> Result<BackupDone> {
+        let task_id = u64::from(rand::random::<u32>()) | 1 << 32;
+        let mut record = JobRecord::new(task_id, JobKind::Backup, &request.destination);
+        self.inner.jobs.put(record.clone())?;
+        let running = self.note_running(JobKind::Backup, task_id);
+        let outcome = async {
+            self.check_open()?;
+            // Callers of one node wait for each other only as long as it takes to be told that the location is locked.
+            let _one_at_a_time = Arc::clone(&self.inner.backup).try_lock_owned().map_err(|_| self.busy(&request))?;
+            let store = self.any_store()?;
+            let sealed: SealedManifest =
+                backup(&store, &self.inner.options.backup, &request, &running.progress).await?;
+            Ok(BackupDone { task_id, backup: BackupListing::from(&sealed) })
+        }
+        .await;
+        record.status = if outcome.is_ok() { JobStatus::Success } else { JobStatus::Failed };
+        record.percent = if outcome.is_ok() { 100.0 } else { 0.0 };
+        record.phase = running.progress.phase().to_owned();
+        if let Err(err) = &outcome {
+            tracing::error!(err = describe(err), destination = %request.destination, "backup failed");
+            record.errors.push(describe(err));
+        }
+        self.inner.jobs.put(record)?;
+        outcome
+    }
+
+    fn busy(&self, request: &BackupRequest) -> Error {
+        let holder = format!("process {}, this node", std::process::id());
+        Error::Busy { location: request.destination.clone(), holder, expires: "when it is done".into() }
+    }
+
+    /// Lists the backups at a location.
+    pub async fn list_backups(&self, location: &str) -> Result<Vec<BackupListing>> {
+        list_backups(location).await
+    }
+
+    /// The record of a backup task.
+    pub fn task(&self, id: u64) -> Option<JobRecord> {
+        self.inner.jobs.get(JobKind::Backup, id).map(|record| self.with_progress(record))
+    }
+
+    /// The record of a restore.
+    pub fn restore_status(&self, id: u64) -> Option<JobRecord> {
+        self.inner.jobs.get(JobKind::Restore, id).map(|record| self.with_progress(record))
+    }
+
+    /// Proves the series, then starts restoring it and returns the restore's number. The node goes on serving until the restored store is
+    /// whole; then clients are kept out while the stores are exchanged.
+    pub async fn restore(&self, request: RestoreRequest) -> Result<u64> {
+        self.check_open()?;
+        let alone = Arc::clone(&self.inner.restore).try_lock_owned().map_err(|_| Error::RestoreRunning)?;
+        let plan = RestorePlan::prove(&request).await?;
+        let group = self.any_store()?.group();
+        if plan.groups() != [group] {
+            return Err(Error::Groups { node: group, backup: plan.groups() });
+        }
+        let id = self.inner.jobs.next_restore();
+        let record = JobRecord::new(id, JobKind::Restore, &request.location);
+        self.inner.jobs.put(record.clone())?;
+        let node = self.clone();
+        tokio::spawn(async move { node.run_restore(plan, record, alone).await });
+        Ok(id)
+    }
+
+    async fn run_restore(&self, plan: RestorePlan, mut record: JobRecord, _alone: OwnedMutexGuard<()>) {
+        let running = self.note_running(JobKind::Restore, record.id);
+        match self.restore_and_swap(&plan, &mut record, &running.progress).await {
+            Ok(()) => {
+                tracing::info!(restore = record.id, backup_id = %plan.newest().backup_id, read_ts = plan.newest().read_ts.0, "restore done");
+                record.status = JobStatus::Success;
+                record.percent = 100.0;
+            }
+            Err(err) => {
+                tracing::error!(
+                    restore = record.id,
+                    err = describe(&err),
+                    "restore failed; the database is as it was before"
+                );
+                record.status = JobStatus::Failed;
+                record.errors.push(describe(&err));
+                if let Err(err) = swap::remove(&swap::staging_dir(&self.inner.postings, record.id)) {
+                    tracing::warn!(%err, "what the failed restore built could not be removed");
+                }
+            }
+        }
+        record.phase = running.progress.phase().to_owned();
+        if let Err(err) = self.inner.jobs.put(record) {
+            tracing::error!(%err, "the outcome of a restore could not be recorded");
+        }
+    }
+
+    async fn restore_and_swap(&self, plan: &RestorePlan, record: &mut JobRecord, progress: &Progress) -> Result<()> {
+        progress.enter("merge");
+        let staging = swap::staging_dir(&self.inner.postings, record.id);
+        swap::remove(&staging)?;
+        let newest = plan.newest();
+        let (group, above) = (self.any_store()?.group(), self.leases()?);
+        let identity = Identity::restored(&newest.database_id, newest.epoch, newest.read_ts, above.epoch);
+        record.epoch = Some(identity.epoch);
+        // Leases of the old store as they are now are not enough: it goes on serving. They are raised again after the swap.
+        plan.build(group, &staging, identity, above, progress).await?;
+        progress.enter("swap");
+        record.phase = "swap".into();
+        self.inner.jobs.put(record.clone())?;
+        let replaced = swap::replaced_dir(&self.inner.postings, record.id);
+        self.exchange(&staging, &replaced).await?;
+        record.replaced = Some(replaced);
+        Ok(())
+    }
+
+    /// Puts the store of the last successful restore's predecessor back.
+    pub async fn rollback_restore(&self, id: u64) -> Result<()> {
+        let _alone = Arc::clone(&self.inner.restore).try_lock_owned().map_err(|_| Error::RestoreRunning)?;
+        let unknown = || Error::NoRollback { id, why: "there is no such restore".into() };
+        let mut record = self.inner.jobs.get(JobKind::Restore, id).ok_or_else(unknown)?;
+        let source = swap::rollback_source(&record)?;
+        let aside = swap::beside(&self.inner.postings, &format!(".rolled-back-{id}"));
+        self.exchange(&source, &aside).await?;
+        swap::remove(&aside)?;
+        record.replaced = None;
+        record.phase = "rolled back".into();
+        self.inner.jobs.put(record)
+    }
+
+    /// Keeps clients out, closes the store, exchanges it for the one in `new` and opens that. If anything fails, the old one is opened.
+    async fn exchange(&self, new: &Path, aside: &Path) -> Result<()> {
+        let was_draining = self.inner.draining.swap(true, Ordering::AcqRel);
+        let outcome = async {
+            // A running backup ends first: it reads the store that would be closed.
+            let _no_backup = self.inner.backup.lock().await;
+            let above = self.leases()?;
+            let (node, new, aside) = (self.clone(), new.to_owned(), aside.to_owned());
+            task::spawn_blocking(move || node.exchange_blocking(&new, &aside, above)).await?
+        }
+        .await;
+        self.inner.draining.store(was_draining, Ordering::Release);
+        outcome
+    }
+
+    fn exchange_blocking(&self, new: &Path, aside: &Path, above: Above) -> Result<()> {
+        let mut place = self.inner.store.write().unwrap_or_else(PoisonError::into_inner);
+        let store = place.take().ok_or(Error::Swapping)?;
+        let outcome =
+            close(store).and_then(|()| swap::exchange(new, &self.inner.postings, aside).map_err(|err| (None, err)));
+        match outcome {
+            Err((Some(store), err)) => {
+                *place = Some(store);
+                Err(err)
+            }
+            Err((None, err)) => {
+                *place = Some(Store::open(&self.inner.postings, self.inner.options.store.clone())?);
+                Err(err)
+            }
+            Ok(()) => {
+                let store = Store::open(&self.inner.postings, self.inner.options.store.clone())?;
+                // What the old store handed out until it was closed is not handed out again.
+                store.raise_lease(Leased::Uid, above.uid)?;
+                store.raise_lease(Leased::Namespace, above.namespace)?;
+                store.raise_lease(Leased::Ts, above.ts.0)?;
+                *place = Some(store);
+                Ok(())
+            }
+        }
+    }
+
+    fn leases(&self) -> Result<Above> {
+        let store = self.any_store()?;
+        let below = |kind| store.next_id(kind) - 1;
+        Ok(Above {
+            epoch: store.identity().epoch,
+            ts: Ts(below(Leased::Ts)),
+            uid: below(Leased::Uid),
+            namespace: below(Leased::Namespace),
+        })
+    }
+
+    /// Stops what runs and closes the store: backups in progress are cancelled and leave nothing behind.
+    pub async fn close(&self) {
+        self.inner.closing.store(true, Ordering::Release);
+        for (_, _, progress) in self.inner.running.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            progress.cancel();
+        }
+        drop(self.inner.backup.lock().await);
+        drop(self.inner.restore.lock().await);
+        let store = self.inner.store.write().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(store) = store {
+            _ = task::spawn_blocking(move || store.close()).await;
+        }
+    }
+
+    /// Removes replaced stores whose time has come; to be called now and then.
+    pub fn prune(&self) -> Result<()> {
+        swap::prune_replaced(&self.inner.jobs, self.inner.options.keep_replaced.as_secs() as i64)
+    }
+
+    fn check_open(&self) -> Result<()> {
+        if self.inner.closing.load(Ordering::Acquire) {
+            Err(Error::Cancelled("the node is shutting down"))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn note_running(&self, kind: JobKind, id: u64) -> Running<'_> {
+        let progress = Progress::default();
+        self.inner.running.lock().unwrap_or_else(PoisonError::into_inner).push((kind, id, progress.clone()));
+        Running { node: self, kind, id, progress }
+    }
+
+    fn with_progress(&self, mut record: JobRecord) -> JobRecord {
+        let running = self.inner.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, _, progress)) = running.iter().find(|(kind, id, _)| (*kind, *id) == (record.kind, record.id)) {
+            record.phase = progress.phase().to_owned();
+            record.percent = progress.percent();
+        }
+        record
+    }
+}
+
+/// A job that is at work; leaves the list of running jobs when dropped.
+struct Running<'a> {
+    node: &'a Node,
+    kind: JobKind,
+    id: u64,
+    progress: Progress,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let mut running = self.node.inner.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.retain(|(kind, id, _)| (*kind, *id) != (self.kind, self.id));
+    }
+}
+
+/// Waits until nobody uses the store, and closes it. Gives it back if somebody does not let go.
+fn close(mut store: Arc<Store>) -> Result<(), (Option<Arc<Store>>, Error)> {
+    let deadline = Instant::now() + DRAIN_TIMEOUT;
+    let store = loop {
+        match Arc::try_unwrap(store) {
+            Ok(store) => break store,
+            Err(shared) if Instant::now() > deadline => {
+                return Err((Some(shared), Error::Cancelled("requests that began before did not end within a minute")));
+            }
+            Err(shared) => store = shared,
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    store.close();
+    while !store.is_idle() {
+        if Instant::now() > deadline {
+            return Err((None, Error::Cancelled("readers that began before did not end within a minute")));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    drop(store);
+    Ok(())
+}
+
+/// An error with its causes on one line.
+fn describe(err: &Error) -> String {
+    let mut text = err.to_string();
+    let mut source = std::error::Error::source(err);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,129 @@
+use std::fmt;
+
+use graphdb_archive::{BackupFolder, KeyCheck, Series, Sha256Digest, backup_id};
+use graphdb_storage::Identity;
+use graphdb_types::Ts;
+use time::{Duration, OffsetDateTime};
+
+use crate::error::{Error, Result};
+
+/// What the caller of a backup decides.
+#[derive(Clone, Debug)]
+pub struct BackupRequest {
+    /// Where to: a directory or `file://` URI.
+    pub destination: String,
+    /// Begins a new series instead of continuing the newest.
+    pub force_full: bool,
+}
+
+/// Which backup will be taken. Made without reading or writing anything; printing it is a dry run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackupPlan {
+    /// The series: a new one, or the newest at the location.
+    pub backup_id: String,
+    /// The place in the series, from 1.
+    pub backup_num: u64,
+    /// The exclusive start; zero for a full backup.
+    pub since: Ts,
+    /// The manifest this one continues.
+    pub parent: Option<Sha256Digest>,
+    /// Where the objects go.
+    pub folder: BackupFolder,
+}
+
+/// What a plan is made from, beside the series: all of it comes from outside, so that the plan is a pure function.
+#[derive(Clone, Debug)]
+pub(crate) struct Circumstances<'a> {
+    pub(crate) location: &'a str,
+    pub(crate) identity: &'a Identity,
+    pub(crate) key_check: Option<KeyCheck>,
+    pub(crate) newest_folder: Option<&'a BackupFolder>,
+    pub(crate) now: OffsetDateTime,
+    pub(crate) random: [u8; 4],
+}
+
+impl BackupPlan {
+    /// Continues `latest`, or begins a new series if there is none or `force_full` says so (then `latest` is not looked at).
+    ///
+    /// # Errors
+    /// [`Error::NotContinued`] if the series is of another database or life, or encrypted otherwise.
+    pub(crate) fn new(latest: Option<&Series>, force_full: bool, at: &Circumstances<'_>) -> Result<BackupPlan> {
+        let folder = folder_after(at.newest_folder, at.now);
+        let Some(series) = latest.filter(|_| !force_full) else {
+            return Ok(BackupPlan {
+                backup_id: backup_id(at.random),
+                backup_num: 1,
+                since: Ts::ZERO,
+                parent: None,
+                folder,
+            });
+        };
+        let newest = series.newest();
+        if let Some(why) = mismatch(series, at) {
+            let (location, backup_id) = (at.location.to_owned(), series.backup_id().to_owned());
+            return Err(Error::NotContinued { location, backup_id, why });
+        }
+        Ok(BackupPlan {
+            backup_id: series.backup_id().to_owned(),
+            backup_num: newest.manifest().backup_num + 1,
+            since: series.read_ts(),
+            parent: Some(newest.digest()),
+            folder,
+        })
+    }
+
+    /// Whether it begins a series.
+    pub fn is_full(&self) -> bool {
+        self.backup_num == 1
+    }
+}
+
+fn mismatch(series: &Series, at: &Circumstances<'_>) -> Option<String> {
+    let manifest = series.newest().manifest();
+    if manifest.database_id != at.identity.database_id {
+        return Some("it is of another database".into());
+    }
+    if manifest.epoch != at.identity.epoch {
+        return Some("this database was restored since, or the series was continued by another copy of it".into());
+    }
+    match (manifest.key_check, at.key_check) {
+        (Some(_), None) => Some("it is encrypted, and this node has no encryption key".into()),
+        (None, Some(_)) => Some("it is not encrypted, and this node has an encryption key".into()),
+        (theirs, ours) if theirs != ours => Some("it is encrypted with another key".into()),
+        _ => None,
+    }
+}
+
+/// Named after the time, but never before what is there: the order of names is the order of backups, whatever the clock does.
+fn folder_after(newest: Option<&BackupFolder>, now: OffsetDateTime) -> BackupFolder {
+    let folder = BackupFolder::new(now);
+    match newest {
+        Some(newest) if folder <= *newest => BackupFolder::new(newest.started_at() + Duration::milliseconds(1)),
+        _ => folder,
+    }
+}
+
+impl fmt::Display for BackupPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let BackupPlan { backup_id, backup_num, since, folder, .. } = self;
+        if self.is_full() {
+            write!(f, "full backup, series {backup_id}, in {folder}")
+        } else {
+            write!(f, "incremental backup {backup_num} of series {backup_id} since {since}, in {folder}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    #[test]
+    fn a_clock_that_went_back_does_not_change_the_order_of_folders() {
+        let now = datetime!(2026-01-04 22:47:57.709 UTC);
+        let newest = BackupFolder::new(datetime!(2030-01-01 00:00 UTC));
+        assert!(folder_after(Some(&newest), now) > newest);
+        assert_eq!(folder_after(None, now), BackupFolder::new(now));
+    }
+}

@@ -1,0 +1,118 @@
+//! Putting a restored store in the place of the running one, in one step that a crash cannot split.
+//!
+//! Beside the postings directory `p` there are `p.restore-<id>` (being built), `p.replaced-<id>` (the store a restore replaced) and
+//! `p.jobs` (records). The swap exchanges `p` and `p.restore-<id>`; whoever opens the node afterwards tells by the epoch in `p` whether
+//! it happened.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+use crate::error::{Error, Result};
+use crate::jobs::{JobKind, JobRecord, JobStatus, Jobs, unix_now};
+use crate::restore::sync_dir;
+
+/// `p` with something behind its name.
+pub(crate) fn beside(postings: &Path, suffix: &str) -> PathBuf {
+    let mut name = postings.file_name().unwrap_or_default().to_owned();
+    name.push(suffix);
+    postings.with_file_name(name)
+}
+
+pub(crate) fn jobs_dir(postings: &Path) -> PathBuf {
+    beside(postings, ".jobs")
+}
+
+pub(crate) fn staging_dir(postings: &Path, id: u64) -> PathBuf {
+    beside(postings, &format!(".restore-{id}"))
+}
+
+pub(crate) fn replaced_dir(postings: &Path, id: u64) -> PathBuf {
+    beside(postings, &format!(".replaced-{id}"))
+}
+
+/// Exchanges two directories. On file systems that cannot, the one in `place` steps aside first; [`settle`] finishes that after a crash.
+pub(crate) fn exchange(new: &Path, place: &Path, aside: &Path) -> Result<()> {
+    match renameat_with(CWD, new, CWD, place, RenameFlags::EXCHANGE) {
+        Ok(()) => fs::rename(new, aside).map_err(Error::io("keep the replaced store as", aside))?,
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::OPNOTSUPP) => {
+            fs::rename(place, aside).map_err(Error::io("keep the replaced store as", aside))?;
+            fs::rename(new, place).map_err(Error::io("put the restored store at", place))?;
+        }
+        Err(errno) => return Err(Error::io("exchange the store at", place)(errno.into())),
+    }
+    sync_dir(parent(place))
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Finishes or undoes restores that the end of the process interrupted. To be called before the store is opened, with a way to learn the
+/// epoch of a closed store.
+pub(crate) fn settle(postings: &Path, jobs: &Jobs, epoch_of: impl Fn(&Path) -> Option<u64>) -> Result<()> {
+    for mut record in jobs.all() {
+        if record.kind != JobKind::Restore || record.status != JobStatus::Running {
+            continue;
+        }
+        let (staging, replaced) = (staging_dir(postings, record.id), replaced_dir(postings, record.id));
+        if !exists(postings)? && exists(&replaced)? {
+            // Between the two renames of a file system that cannot exchange.
+            let back = if exists(&staging)? { &staging } else { &replaced };
+            fs::rename(back, postings).map_err(Error::io("put the store at", postings))?;
+            sync_dir(parent(postings))?;
+        }
+        let swapped = record.epoch.is_some() && epoch_of(postings) == record.epoch;
+        if swapped {
+            if exists(&staging)? {
+                fs::rename(&staging, &replaced).map_err(Error::io("keep the replaced store as", &replaced))?;
+            }
+            record.status = JobStatus::Success;
+            record.percent = 100.0;
+            record.replaced = exists(&replaced)?.then_some(replaced);
+        } else {
+            remove(&staging)?;
+            record.status = JobStatus::Failed;
+            record.errors.push("the node ended while the restore ran; the database is as it was before".into());
+        }
+        jobs.put(record)?;
+    }
+    Ok(())
+}
+
+/// Removes replaced stores that are older than `keep_seconds`.
+pub(crate) fn prune_replaced(jobs: &Jobs, keep_seconds: i64) -> Result<()> {
+    for mut record in jobs.all() {
+        let due = record.status != JobStatus::Running && unix_now() - record.updated_at >= keep_seconds;
+        if let Some(dir) = record.replaced.take().filter(|_| due) {
+            tracing::info!(dir = %dir.display(), restore = record.id, "removing the store that a restore replaced");
+            remove(&dir)?;
+            jobs.put(record)?;
+        }
+    }
+    jobs.forget_old();
+    Ok(())
+}
+
+/// The store a restore replaced, if it can still be put back.
+pub(crate) fn rollback_source(record: &JobRecord) -> Result<PathBuf> {
+    let refuse = |why: &str| Error::NoRollback { id: record.id, why: why.into() };
+    if record.status != JobStatus::Success {
+        return Err(refuse("it did not succeed"));
+    }
+    let dir = record.replaced.clone().ok_or_else(|| refuse("the store it replaced is not kept any more"))?;
+    if exists(&dir)? { Ok(dir) } else { Err(refuse("the store it replaced was removed")) }
+}
+
+fn exists(path: &Path) -> Result<bool> {
+    path.try_exists().map_err(Error::io("look for", path))
+}
+
+pub(crate) fn remove(dir: &Path) -> Result<()> {
+    match fs::remove_dir_all(dir) {
+        Err(err) if err.kind() != ErrorKind::NotFound => Err(Error::io("remove", dir)(err)),
+        _ => Ok(()),
+    }
+}
