@@ -6,10 +6,12 @@
 
 mod cascade;
 mod check;
+mod condition;
 mod facets;
 mod graph;
 mod level;
 mod limits;
+mod math;
 mod order;
 mod render;
 mod schema;
@@ -26,8 +28,9 @@ use graphdb_types::value::ConversionError;
 use thiserror::Error;
 
 use crate::dql::{self, SyntaxError};
-use crate::plan::{self, PlanError};
+use crate::plan::{self, PlanError, UnusedVariables};
 
+pub use condition::condition_holds;
 pub use limits::{MAX_RENDERED_NODES, MAX_RESULT_BYTES, MAX_UIDS_READ};
 
 /// A query and how it is to be answered.
@@ -104,8 +107,20 @@ pub(crate) type Result<T, E = QueryError> = std::result::Result<T, E>;
 /// # Errors
 /// Text that is not DQL, what the schema does not allow, answers above the limits of this module, and a store that cannot be read.
 pub fn run(view: &View, request: &QueryRequest<'_>) -> Result<QueryAnswer> {
+    answer(view, request, UnusedVariables::Refuse)
+}
+
+/// Answers the query of an upsert, whose variables are there for its mutations.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_for_upsert(view: &View, request: &QueryRequest<'_>) -> Result<QueryAnswer> {
+    answer(view, request, UnusedVariables::Allow)
+}
+
+fn answer(view: &View, request: &QueryRequest<'_>, unused: UnusedVariables) -> Result<QueryAnswer> {
     let document = dql::parse(request.text)?;
-    let plan = plan::plan(&document, view.schema(), request.variables)?;
+    let plan = plan::plan(&document, view.schema(), request.variables, unused)?;
     if let Some(question) = &plan.schema {
         return Ok(QueryAnswer { data: schema::answer(question, view.schema()), ..QueryAnswer::default() });
     }

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use graphdb_types::{Namespace, Predicate, Schema, Tokenizer, Uid, ValType, Value};
 use thiserror::Error;
 
-use crate::dql::ast::{Aggregate, SchemaQuery};
+use crate::dql::ast::{Aggregate, Math, SchemaQuery};
 use crate::dql::{Document, Position};
 
 pub use pattern::Pattern;
@@ -273,7 +273,7 @@ pub enum FilterPlan {
     /// Not this.
     Not(Box<FilterPlan>),
     /// One test.
-    Test(Test),
+    Test(Box<Test>),
 }
 
 /// What nodes are ordered by.
@@ -342,6 +342,8 @@ pub enum FieldKind {
     Val(String),
     /// One value made of all values of a variable.
     Aggregate(Aggregate, String),
+    /// The value of an expression.
+    Math(Math),
     /// Whether a password is the right one.
     CheckPassword(Predicate, String),
     /// The fields of types.
@@ -445,14 +447,28 @@ pub struct ExpandPlan {
     pub named: Vec<String>,
 }
 
+/// What is said of a variable that is filled and not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnusedVariables {
+    /// It is a mistake.
+    Refuse,
+    /// The mutations of an upsert use it.
+    Allow,
+}
+
 /// Plans a request.
 ///
 /// # Errors
 /// What the schema does not allow, with the place in the text: missing indexes, literals that do not convert, unknown variables, and what
 /// is not supported yet.
-pub fn plan(document: &Document, schema: &Schema, given: &BTreeMap<String, String>) -> Result<Plan, PlanError> {
+pub fn plan(
+    document: &Document,
+    schema: &Schema,
+    given: &BTreeMap<String, String>,
+    unused: UnusedVariables,
+) -> Result<Plan, PlanError> {
     let document = bind::bind(document.clone(), given)?;
-    let order = variables::order(&document)?;
+    let order = variables::order(&document, unused)?;
     let planner = Planner { schema, namespace: Namespace::ROOT };
     let blocks = document.blocks.iter().map(|block| planner.block(block)).collect::<Planned<_>>()?;
     Ok(Plan { blocks, order, schema: document.schema })

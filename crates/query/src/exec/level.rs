@@ -128,7 +128,7 @@ fn column(graph: &mut Graph<'_>, field: &FieldPlan, uids: &[u64], cascade: Optio
             graph.touch("uid", uids.len());
             Column::Plain
         }
-        FieldKind::CountUid | FieldKind::Val(_) | FieldKind::Aggregate(..) => Column::Plain,
+        FieldKind::CountUid | FieldKind::Val(_) | FieldKind::Aggregate(..) | FieldKind::Math(_) => Column::Plain,
         FieldKind::Value(value) => Column::Values(lists(graph, &value.predicate, false, uids)?),
         FieldKind::Edge(edge) => Column::Edges(edges(graph, edge, uids, cascade)?),
         FieldKind::Count { predicate, reverse, filter } => {
@@ -166,9 +166,13 @@ fn counts(
     Ok(rows.iter().map(|row| sets::intersect(row, &passing).len() as u64).collect())
 }
 
+/// A node without a password has none that is right; a predicate that nothing is known of says nothing.
 fn password_is(graph: &Graph<'_>, predicate: &Predicate, list: &PostingList, password: &str) -> Result<Option<bool>> {
-    let Some(posting) = list.postings.first() else { return Ok(None) };
-    Ok(Some(value_of(graph.schema(), predicate, posting)?.check_password(password)))
+    let known = graph.schema().predicate(predicate).is_some();
+    match list.postings.first() {
+        Some(posting) => Ok(Some(value_of(graph.schema(), predicate, posting)?.check_password(password))),
+        None => Ok(known.then_some(false)),
+    }
 }
 
 fn edges(graph: &mut Graph<'_>, edge: &EdgePlan, uids: &[u64], cascade: Option<&[String]>) -> Result<Edges> {

@@ -1,4 +1,5 @@
 mod aggregate;
+mod estimate;
 mod normalize;
 mod values;
 
@@ -79,6 +80,10 @@ impl Renderer<'_> {
             return Ok(());
         }
         self.path = block.ignore_reflex.then(Vec::new);
+        // What @ignorereflex leaves out depends on the path: then the visits are counted as they happen.
+        if self.path.is_none() {
+            estimate::check(&result.nodes, &result.level)?;
+        }
         for field in block.fields.iter().filter(|field| matches!(field.kind, FieldKind::CountUid)) {
             array.element(|out| Ok(write_count(out, &field.key, result.nodes.len())))?;
         }

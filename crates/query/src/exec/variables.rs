@@ -4,7 +4,7 @@ use graphdb_types::Value;
 
 use super::graph::{Graph, Variable, preferred, value_of};
 use super::level::{BlockResult, Column, Level};
-use super::{Result, sets};
+use super::{Result, math, sets};
 use crate::plan::{BlockPlan, FieldKind, FieldPlan};
 
 /// Fills the variables of a block that has run.
@@ -22,7 +22,7 @@ pub(super) fn collect(graph: &mut Graph<'_>, plan: &BlockPlan, result: &BlockRes
 /// `nodes` are those of the level that the answer shows, ascending.
 fn of_level(graph: &mut Graph<'_>, fields: &[FieldPlan], level: &Level, nodes: &[u64]) -> Result<()> {
     for (field, column) in fields.iter().zip(&level.columns) {
-        if let Some(name) = &field.variable {
+        if let (Some(name), false) = (&field.variable, is_math(field)) {
             let variable = filled(graph, field, column, level, nodes)?;
             graph.variables.insert(name.clone(), variable);
         }
@@ -31,6 +31,25 @@ fn of_level(graph: &mut Graph<'_>, fields: &[FieldPlan], level: &Level, nodes: &
                 nodes.iter().filter_map(|uid| level.place(*uid)).map(|at| edges.rows[at].clone()).collect();
             of_level(graph, &plan.fields, &edges.below, &sets::union_of_rows(&shown))?;
         }
+    }
+    of_math(graph, fields, nodes)
+}
+
+fn is_math(field: &FieldPlan) -> bool {
+    matches!(field.kind, FieldKind::Math(_))
+}
+
+/// Expressions come after the values of their level, and in the order of the text, as one may use another.
+fn of_math(graph: &mut Graph<'_>, fields: &[FieldPlan], nodes: &[u64]) -> Result<()> {
+    for field in fields {
+        let (Some(name), FieldKind::Math(expression)) = (&field.variable, &field.kind) else { continue };
+        let mut values = BTreeMap::new();
+        for uid in nodes {
+            if let Some(value) = math::value(graph, expression, *uid)? {
+                values.insert(*uid, value);
+            }
+        }
+        graph.variables.insert(name.clone(), Variable::Values(values));
     }
     Ok(())
 }

@@ -1,10 +1,10 @@
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use graphdb_types::{Uid, ValType};
 
 use super::{BlockPlan, OrderBy, OrderPlan, Paging, Planned, Planner, refuse};
 use crate::dql::Position;
-use crate::dql::ast::{Arguments, Block, Field, FieldKind, Order, OrderKey, Term};
+use crate::dql::ast::{Arguments, Block, Field, FieldKind, Math, Name, Order, OrderKey, Term};
 
 impl Planner<'_> {
     pub(super) fn block(&self, block: &Block) -> Planned<BlockPlan> {
@@ -12,7 +12,10 @@ impl Planner<'_> {
         let root = block.func.as_ref().map(|func| self.root(func)).transpose()?;
         match root {
             None => self.refuse_fields_without_nodes(block)?,
-            Some(_) => refuse_aggregates(&block.fields)?,
+            Some(_) => {
+                refuse_aggregates(&block.fields)?;
+                refuse_other_levels(&block.fields, &defined_below(&block.fields))?;
+            }
         }
         let paging = paging(&block.args)?;
         if paging.first < 0 && !block.args.order.is_empty() {
@@ -51,7 +54,7 @@ impl Planner<'_> {
     }
 
     fn refuse_fields_without_nodes(&self, block: &Block) -> Planned<()> {
-        let is_aggregate = |kind: &FieldKind| matches!(kind, FieldKind::Aggregate(..) | FieldKind::Math(_));
+        let is_aggregate = |kind: &FieldKind| matches!(kind, FieldKind::Aggregate(..));
         match block.fields.iter().find(|field| !is_aggregate(&field.kind)) {
             Some(field) => {
                 refuse(field.at, format!("the block `{}` has no `func:` and may only hold aggregates", block.name))
@@ -110,6 +113,45 @@ fn refuse_aggregates(fields: &[Field]) -> Planned<()> {
         refuse_aggregates(field.fields.as_deref().unwrap_or_default())?;
     }
     Ok(())
+}
+
+/// The variables that fields fill, at any level.
+fn defined_below(fields: &[Field]) -> BTreeSet<String> {
+    let own = fields.iter().filter_map(|field| field.variable.as_ref()).map(|name| name.text.clone());
+    own.chain(fields.iter().flat_map(|field| defined_below(field.fields.as_deref().unwrap_or_default()))).collect()
+}
+
+/// Within one block, a value used at another level than it is read at would have to be carried along the edges between them.
+fn refuse_other_levels(fields: &[Field], of_block: &BTreeSet<String>) -> Planned<()> {
+    let here: BTreeSet<&str> =
+        fields.iter().filter_map(|field| field.variable.as_ref()).map(|name| name.text.as_str()).collect();
+    for field in fields {
+        for name in used_values(&field.kind) {
+            if of_block.contains(&name.text) && !here.contains(name.text.as_str()) {
+                return refuse(
+                    name.at,
+                    format!("not supported yet: the value variable `{}` used at another level of its block", name.text),
+                );
+            }
+        }
+        refuse_other_levels(field.fields.as_deref().unwrap_or_default(), of_block)?;
+    }
+    Ok(())
+}
+
+fn used_values(kind: &FieldKind) -> Vec<&Name> {
+    fn of_math(math: &Math) -> Vec<&Name> {
+        match math {
+            Math::Number(_) => Vec::new(),
+            Math::Variable(name) => vec![name],
+            Math::Call(_, operands) => operands.iter().flat_map(of_math).collect(),
+        }
+    }
+    match kind {
+        FieldKind::Val(name) => vec![name],
+        FieldKind::Math(math) => of_math(math),
+        _ => Vec::new(),
+    }
 }
 
 /// Reads `first`, `offset` and `after`.

@@ -10,13 +10,15 @@ use crate::dql::ast::{self, AggregateOf, Attribute, Expand, FacetsShown, Field};
 
 impl Planner<'_> {
     pub(super) fn fields(&self, fields: &[Field]) -> Planned<Vec<FieldPlan>> {
-        let named: Vec<String> = fields.iter().filter_map(|field| shown_name(field)).collect();
+        let named: Vec<String> = fields.iter().filter_map(shown_name).collect();
         let mut seen = HashSet::new();
         let mut plans = Vec::with_capacity(fields.len());
         for field in fields {
             let plan = self.field(field, &named)?;
-            let is_expand = matches!(plan.kind, FieldKind::Expand(_));
-            if !is_expand && !seen.insert(plan.key.clone()) {
+            // `expand` has no key of its own, and `x as math(...)` without an alias shows nothing.
+            let is_hidden =
+                matches!(plan.kind, FieldKind::Expand(_)) || (matches!(plan.kind, FieldKind::Math(_)) && !plan.aliased);
+            if !is_hidden && !seen.insert(plan.key.clone()) {
                 return refuse(
                     field.at,
                     format!("`{}` is asked for twice in one block; give one of them an alias", plan.key),
@@ -44,7 +46,7 @@ impl Planner<'_> {
         }
         let fills_variable = match &kind {
             FieldKind::Value(value) => !value.list && !value.all_languages,
-            FieldKind::Uid | FieldKind::Edge(_) | FieldKind::Count { .. } => true,
+            FieldKind::Uid | FieldKind::Edge(_) | FieldKind::Count { .. } | FieldKind::Math(_) => true,
             _ => false,
         };
         if field.variable.is_some() && !fills_variable {
@@ -83,7 +85,13 @@ impl Planner<'_> {
                 (format!("checkpwd({})", attribute.name), kind)
             }
             ast::FieldKind::Expand(expand) => ("expand".to_owned(), self.expand(field, expand, named)?),
-            ast::FieldKind::Math(_) => return refuse(field.at, "not supported yet: math"),
+            ast::FieldKind::Math(expression) => {
+                if field.alias.is_none() && field.variable.is_none() {
+                    return refuse(field.at, "math needs an alias or the name of a variable: `total: math(...)`");
+                }
+                check_math(field, expression)?;
+                ("math".to_owned(), FieldKind::Math(expression.clone()))
+            }
             ast::FieldKind::Spread(name) => {
                 return refuse(name.at, format!("the fragment `{}` is not defined", name.text));
             }
@@ -221,6 +229,21 @@ impl Planner<'_> {
             ),
             false => Ok(()),
         }
+    }
+}
+
+/// Refuses what needs a clock, and expressions without a variable, which belong to no node.
+fn check_math(field: &Field, expression: &ast::Math) -> Planned<()> {
+    fn any(expression: &ast::Math, is: &dyn Fn(&ast::Math) -> bool) -> bool {
+        let inner = if let ast::Math::Call(_, operands) = expression { operands.as_slice() } else { &[] };
+        is(expression) || inner.iter().any(|operand| any(operand, is))
+    }
+    if any(expression, &|part| matches!(part, ast::Math::Call(name, _) if name == "since")) {
+        return refuse(field.at, "not supported yet: since");
+    }
+    match any(expression, &|part| matches!(part, ast::Math::Variable(_))) {
+        true => Ok(()),
+        false => refuse(field.at, "math needs at least one value variable"),
     }
 }
 

@@ -29,7 +29,7 @@ impl Planner<'_> {
             Filter::And(parts) => FilterPlan::And(parts.iter().map(|part| self.filter(part)).collect::<Planned<_>>()?),
             Filter::Or(parts) => FilterPlan::Or(parts.iter().map(|part| self.filter(part)).collect::<Planned<_>>()?),
             Filter::Not(part) => FilterPlan::Not(Box::new(self.filter(part)?)),
-            Filter::Function(function) => FilterPlan::Test(self.function(function, false)?),
+            Filter::Function(function) => FilterPlan::Test(Box::new(self.function(function, false)?)),
         })
     }
 

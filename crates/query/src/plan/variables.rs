@@ -1,6 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Planned, refuse};
+use super::{Planned, UnusedVariables, refuse};
 use crate::dql::ast::{
     AggregateOf, Argument, Arguments, Block, Directives, Expand, FacetsShown, Field, FieldKind, Filter, Function,
     FunctionName, Math, Name, OrderKey, Subject, Term, TermKind,
@@ -8,9 +8,9 @@ use crate::dql::ast::{
 use crate::dql::{Document, Position};
 
 /// An order of blocks in which every variable is filled before another block uses it.
-pub(super) fn order(document: &Document) -> Planned<Vec<usize>> {
+pub(super) fn order(document: &Document, unused: UnusedVariables) -> Planned<Vec<usize>> {
     let uses: Vec<Uses> = document.blocks.iter().map(Uses::of_block).collect();
-    check(&uses)?;
+    check(&uses, unused)?;
     let mut order = Vec::with_capacity(uses.len());
     let mut filled = BTreeSet::new();
     while order.len() < uses.len() {
@@ -28,7 +28,7 @@ pub(super) fn order(document: &Document) -> Planned<Vec<usize>> {
     Ok(order)
 }
 
-fn check(blocks: &[Uses]) -> Planned<()> {
+fn check(blocks: &[Uses], unused: UnusedVariables) -> Planned<()> {
     let mut defined = BTreeMap::new();
     let mut used = BTreeMap::new();
     for block in blocks {
@@ -47,7 +47,8 @@ fn check(blocks: &[Uses]) -> Planned<()> {
     if let Some((_, at)) = used.iter().find(|(name, _)| !defined.contains_key(*name)) {
         return refuse(*at, format!("Some variables are used but not defined. {}", lists()));
     }
-    match defined.iter().find(|(name, _)| !used.contains_key(*name)) {
+    let is_unused = |name: &String| unused == UnusedVariables::Refuse && !used.contains_key(name);
+    match defined.iter().find(|(name, _)| is_unused(name)) {
         Some((_, at)) => refuse(*at, format!("Some variables are defined but not used. {}", lists())),
         None => Ok(()),
     }

@@ -5,7 +5,7 @@ use graphdb_types::{Posting, PostingList};
 use crate::exec::graph::{Graph, preferred, value_of};
 use crate::exec::level::Column;
 use crate::exec::sink::{ObjectText, Sink};
-use crate::exec::{Result, facets};
+use crate::exec::{Result, facets, math};
 use crate::plan::{FacetsPlan, FieldKind, FieldPlan, ValuePlan};
 
 /// Writes what a field that is no edge shows of a node.
@@ -30,6 +30,11 @@ pub(super) fn write(
         }
         (FieldKind::Val(name), _) => {
             if let Some(value) = graph.values(name).and_then(|values| values.get(&uid)) {
+                into.member(&field.key, |out| value.write_json(out));
+            }
+        }
+        (FieldKind::Math(expression), _) if field.aliased => {
+            if let Some(value) = math::value(graph, expression, uid)? {
                 into.member(&field.key, |out| value.write_json(out));
             }
         }
@@ -75,7 +80,7 @@ impl Values<'_> {
         tagged.sort_by(|a, b| a.lang.cmp(&b.lang));
         for posting in tagged.into_iter().chain(untagged) {
             let key = if posting.lang.is_empty() { stem.to_owned() } else { format!("{stem}@{}", posting.lang) };
-            if !self.named.iter().any(|field| field.key == key) {
+            if !self.named.iter().any(|field| field.key == key && !std::ptr::eq(field, self.field)) {
                 self.one(&key, posting, into)?;
             }
         }
