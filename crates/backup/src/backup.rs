@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::thread;
 
 use graphdb_archive::{
     ArchiveOptions, ArchiveWriter, EncryptionKey, GroupBackup, Iv, KeyValue, Manifest, SealedManifest, StoredObject,
@@ -12,7 +13,6 @@ use graphdb_storage::{Changes, ScanEntry, ScanValue, Store, StoreSnapshot};
 use graphdb_types::{BackupKey, DropOp, GroupId, Namespace, ObjectName, Schema, Ts, Uid};
 use time::OffsetDateTime;
 use tokio::sync::oneshot;
-use tokio::task;
 
 use crate::catalogue::read_catalogue;
 use crate::commit::commit;
@@ -153,7 +153,8 @@ impl GroupScan {
         let (instant_out, instant) = oneshot::channel();
         let (job, next_job) = oneshot::channel::<EncodeJob>();
         let (outcome_out, outcome) = oneshot::channel();
-        task::spawn_blocking(move || {
+        let run = move || {
+            yield_to_writers();
             let taken =
                 store.snapshot().map_err(Error::from).and_then(|snapshot| Ok((look(&snapshot, since)?, snapshot)));
             let (instant, snapshot) = match taken {
@@ -169,7 +170,8 @@ impl GroupScan {
             if let Ok(job) = next_job.blocking_recv() {
                 _ = outcome_out.send(encode(&snapshot, since, &schema, job));
             }
-        });
+        };
+        thread::Builder::new().name("graphdb-backup".into()).spawn(run).map_err(|err| Error::Thread(err.to_string()))?;
         let instant = instant.await.map_err(|_| Error::Thread("the scan of the store".into()))??;
         Ok(GroupScan { instant, job, outcome })
     }
@@ -179,6 +181,17 @@ impl GroupScan {
         let ended = || Error::Thread("the scan of the store".into());
         self.job.send(job).map_err(|_| ended())?;
         self.outcome.blocking_recv().map_err(|_| ended())?
+    }
+}
+
+/// How nice the threads of a backup are: they take what writers and readers leave, which on an idle machine is everything.
+const NICENESS: i32 = 10;
+
+/// Lowers the calling thread's priority, and that of the compression threads it will start: on Linux each thread has its own and hands it
+/// on. Raising it again would need a privilege, so this thread is not one of a pool.
+fn yield_to_writers() {
+    if let Err(err) = rustix::process::setpriority_process(None, NICENESS) {
+        tracing::debug!(%err, "the backup runs at the node's own priority");
     }
 }
 

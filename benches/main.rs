@@ -1,0 +1,41 @@
+//! Measures what the README claims, each against what one would use instead, in one run on one machine:
+//!
+//! ```text
+//! cargo bench                        everything, on a graph of about 3.6 million N-Quads
+//! cargo bench -- live full           only some: live, full, incremental, restore, writers
+//! GRAPHDB_BENCH_NODES=40000 cargo bench
+//! ```
+//! Ratios are what to look at; absolute numbers depend on the machine and on what else it does. Nothing here fails on a number.
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has nothing to report")]
+
+mod full;
+mod graph;
+mod incremental;
+mod memory;
+mod restore;
+mod table;
+mod writers;
+
+use table::Table;
+
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
+    let wants = |name: &str| wanted.is_empty() || wanted.iter().any(|arg| arg == name);
+    let mut table = Table::default();
+    if ["live", "full", "restore", "writers"].into_iter().any(wants) {
+        let graph = graph::load(&mut table);
+        if wants("full") {
+            full::measure(&graph, &mut table);
+        }
+        if wants("restore") {
+            restore::measure(&graph, &mut table);
+        }
+        if wants("writers") {
+            writers::measure(&graph, &mut table);
+        }
+    }
+    if wants("incremental") {
+        incremental::measure(&mut table);
+    }
+    table.print();
+}
