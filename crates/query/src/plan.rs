@@ -10,6 +10,7 @@ mod compare;
 mod expand;
 mod fields;
 mod functions;
+mod group;
 mod pattern;
 mod print;
 mod variables;
@@ -79,6 +80,8 @@ pub struct BlockPlan {
     pub normalize: bool,
     /// Whether nodes on the way to a node are left out below it.
     pub ignore_reflex: bool,
+    /// `@groupby`: then `fields` is empty.
+    pub group: Option<GroupPlan>,
     /// What is asked of each.
     pub fields: Vec<FieldPlan>,
 }
@@ -401,6 +404,8 @@ pub struct EdgePlan {
     pub cascade: Option<Vec<String>>,
     /// Whether the answer below is flattened.
     pub normalize: bool,
+    /// `@groupby` over the ends: then `fields` is empty.
+    pub group: Option<GroupPlan>,
     /// What is asked of the ends.
     pub fields: Vec<FieldPlan>,
 }
@@ -432,6 +437,38 @@ pub enum FacetFilter {
         /// Whether it must have all.
         all: bool,
     },
+}
+
+/// `@groupby(...)`
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroupPlan {
+    /// What nodes of one group have in common, with the keys of the answer.
+    pub keys: Vec<(String, GroupKey)>,
+    /// What is answered of each group, with the keys of the answer.
+    pub members: Vec<(String, GroupMember)>,
+}
+
+/// What nodes are grouped by.
+#[derive(Clone, Debug, PartialEq)]
+pub enum GroupKey {
+    /// The node an edge leads to; a node with several edges is in several groups.
+    Edge {
+        /// Of this predicate.
+        predicate: Predicate,
+        /// Followed backwards.
+        reverse: bool,
+    },
+    /// The value of a predicate, of a list the first.
+    Value(Predicate, Lang),
+}
+
+/// What is answered of a group.
+#[derive(Clone, Debug, PartialEq)]
+pub enum GroupMember {
+    /// How many nodes it has.
+    Count,
+    /// One value made of those of a variable.
+    Aggregate(Aggregate, String),
 }
 
 /// `expand(...)`

@@ -3,9 +3,12 @@ use std::collections::BTreeSet;
 use graphdb_types::{PostingList, Predicate, Uid, Value};
 
 use super::graph::{Graph, in_language, value_of};
+use super::group::GroupColumn;
 use super::source::{Window, root};
 use super::{QueryError, Result, cascade, check, facets, order, sets};
-use crate::plan::{self, BlockPlan, Check, EdgePlan, ExpandPlan, FieldKind, FieldPlan, FilterPlan, Lang, Paging};
+use crate::plan::{
+    self, BlockPlan, Check, EdgePlan, ExpandPlan, FieldKind, FieldPlan, FilterPlan, GroupPlan, Lang, Paging,
+};
 
 /// What one block found.
 #[derive(Debug, Default)]
@@ -14,6 +17,8 @@ pub(super) struct BlockResult {
     pub(super) nodes: Vec<u64>,
     /// What was read of them.
     pub(super) level: Level,
+    /// What they are grouped by.
+    pub(super) groups: Option<GroupColumn>,
 }
 
 /// Nodes at one depth and what was read of them.
@@ -51,6 +56,8 @@ pub(super) struct Edges {
     pub(super) lists: Vec<PostingList>,
     /// What was read of the ends.
     pub(super) below: Level,
+    /// What the ends are grouped by.
+    pub(super) groups: Option<GroupColumn>,
 }
 
 impl Level {
@@ -82,7 +89,8 @@ pub(super) fn block(graph: &mut Graph<'_>, plan: &BlockPlan) -> Result<BlockResu
         nodes.retain(|uid| kept.binary_search(uid).is_ok());
         order::page(&mut nodes, plan.paging);
     }
-    Ok(BlockResult { nodes, level })
+    let groups = groups(graph, plan.group.as_ref(), &nodes)?;
+    Ok(BlockResult { nodes, level, groups })
 }
 
 /// How much of a root's nodes is needed: a page of them can end a scan early, if nothing is filtered or ordered afterwards.
@@ -201,7 +209,12 @@ fn edges(graph: &mut Graph<'_>, edge: &EdgePlan, uids: &[u64], cascade: Option<&
         }
     }
     let lists = if edge.facets.is_some() { lists } else { Vec::new() };
-    Ok(Edges { rows, lists, below })
+    let groups = groups(graph, edge.group.as_ref(), &below.uids)?;
+    Ok(Edges { rows, lists, below, groups })
+}
+
+fn groups(graph: &mut Graph<'_>, plan: Option<&GroupPlan>, uids: &[u64]) -> Result<Option<GroupColumn>> {
+    plan.map(|plan| GroupColumn::read(graph, plan, uids)).transpose()
 }
 
 /// The ends of a node's edges that its facets and `after` let pass, ascending.

@@ -10,6 +10,10 @@ pub const MAX_RESULT_BYTES: usize = 512 << 20;
 /// lead to more nodes than any machine can visit.
 pub const MAX_RENDERED_NODES: u64 = 50_000_000;
 
+/// The most combinations of values that one level may make: groups by several keys, flattened paths. Each is an object in memory, of some
+/// hundred bytes.
+pub const MAX_COMBINATIONS: u64 = 1_000_000;
+
 /// Fails once `count` is above `limit`.
 pub(super) fn check(what: &'static str, count: u64, limit: u64) -> Result<()> {
     if count > limit { Err(QueryError::TooLarge { what, limit }) } else { Ok(()) }

@@ -1,5 +1,6 @@
 mod aggregate;
 mod estimate;
+mod group;
 mod normalize;
 mod values;
 
@@ -76,6 +77,11 @@ impl Renderer<'_> {
         let mut array = ArrayText::open(out);
         if block.root.is_none() {
             aggregate::elements(self.graph, &block.fields, &mut array)?;
+            array.close();
+            return Ok(());
+        }
+        if let (Some(plan), Some(column)) = (&block.group, &result.groups) {
+            group::element(self.graph, plan, column, &result.nodes, &mut array)?;
             array.close();
             return Ok(());
         }
@@ -178,7 +184,7 @@ impl Renderer<'_> {
         if row.is_empty() {
             return Ok(());
         }
-        if plan.single && !plan.normalize {
+        if plan.single && !plan.normalize && plan.group.is_none() {
             return object.try_member(&field.key, |out| match row.first() {
                 Some(uid) => self.end(field, plan, edges, at, *uid, out),
                 None => Ok(false),
@@ -186,6 +192,10 @@ impl Renderer<'_> {
         }
         object.try_member(&field.key, |out| {
             let mut array = ArrayText::open(out);
+            if let (Some(plan), Some(column)) = (&plan.group, &edges.groups) {
+                group::element(self.graph, plan, column, row, &mut array)?;
+                return Ok(array.close());
+            }
             for uid in row {
                 if plan.normalize {
                     self.flat_elements(&plan.fields, &edges.below, *uid, &mut array)?;

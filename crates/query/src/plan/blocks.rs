@@ -12,6 +12,7 @@ impl Planner<'_> {
         let root = block.func.as_ref().map(|func| self.root(func)).transpose()?;
         match root {
             None => self.refuse_fields_without_nodes(block)?,
+            Some(_) if block.directives.group_by.is_some() => {}
             Some(_) => {
                 refuse_aggregates(&block.fields)?;
                 refuse_other_levels(&block.fields, &defined_below(&block.fields))?;
@@ -25,6 +26,8 @@ impl Planner<'_> {
             );
         }
         let directives = &block.directives;
+        let group = directives.group_by.as_ref().map(|keys| self.group(block.at, keys, &block.fields)).transpose()?;
+        let fields = if group.is_none() { self.fields(&block.fields)? } else { Vec::new() };
         Ok(BlockPlan {
             name: block.name.clone(),
             silent: block.is_var(),
@@ -36,16 +39,14 @@ impl Planner<'_> {
             cascade: directives.cascade.clone(),
             normalize: directives.normalize,
             ignore_reflex: directives.ignore_reflex,
-            fields: self.fields(&block.fields)?,
+            group,
+            fields,
         })
     }
 
     fn refuse_unsupported(&self, block: &Block) -> Planned<()> {
         if block.name == "shortest" {
             return refuse(block.at, "not supported yet: shortest");
-        }
-        if block.directives.group_by.is_some() {
-            return refuse(block.at, "not supported yet: @groupby");
         }
         if block.directives.recurse.is_some() {
             return refuse(block.at, "not supported yet: @recurse");
@@ -103,7 +104,7 @@ impl Planner<'_> {
 
 /// Aggregates stand in a block of their own.
 fn refuse_aggregates(fields: &[Field]) -> Planned<()> {
-    for field in fields {
+    for field in fields.iter().filter(|field| field.directives.group_by.is_none()) {
         if let FieldKind::Aggregate(aggregate, _) = &field.kind {
             return refuse(
                 field.at,

@@ -44,6 +44,7 @@ fn one(plan: &ExpandPlan, field: &str, schema: &Schema) -> Option<FieldPlan> {
             paging: Paging::default(),
             cascade: None,
             normalize: false,
+            group: None,
             fields: plan.fields.clone()?,
         }))
     } else {

@@ -30,13 +30,13 @@ impl Planner<'_> {
     }
 
     fn field(&self, field: &Field, named: &[String]) -> Planned<FieldPlan> {
-        if field.directives.group_by.is_some() {
-            return refuse(field.at, "not supported yet: @groupby");
-        }
         if field.directives.ignore_reflex {
             return refuse(field.at, "@ignorereflex stands at a block, not at a field");
         }
         let (key, kind) = self.kind(field, named)?;
+        if field.directives.group_by.is_some() && !matches!(kind, FieldKind::Edge(_)) {
+            return refuse(field.at, format!("`{key}` leads to no nodes that could be grouped"));
+        }
         let takes_edges = matches!(kind, FieldKind::Edge(_) | FieldKind::Expand(_) | FieldKind::Count { .. });
         if !takes_edges && field.directives.filter.is_some() {
             return refuse(field.at, format!("`{key}` leads to no nodes that a @filter could choose from"));
@@ -132,6 +132,8 @@ impl Planner<'_> {
 
     fn edge(&self, field: &Field, attribute: &Attribute, schema: &PredicateSchema) -> Planned<EdgePlan> {
         let directives = &field.directives;
+        let fields = field.fields.as_deref().unwrap_or_default();
+        let group = directives.group_by.as_ref().map(|keys| self.group(field.at, keys, fields)).transpose()?;
         Ok(EdgePlan {
             predicate: self.predicate(&attribute.name),
             reverse: attribute.reverse,
@@ -144,7 +146,8 @@ impl Planner<'_> {
             paging: paging(&field.args)?,
             cascade: directives.cascade.clone(),
             normalize: directives.normalize,
-            fields: self.fields(field.fields.as_deref().unwrap_or_default())?,
+            fields: if group.is_none() { self.fields(fields)? } else { Vec::new() },
+            group,
         })
     }
 

@@ -331,6 +331,28 @@ fn arithmetic_keeps_ints_and_leaves_out_what_is_no_number() {
 }
 
 #[test]
+fn groups_are_ordered_by_size_and_leave_out_nodes_without_a_key() {
+    let node = node();
+    let answer = node.query(
+        "{ q(func: uid(1, 2, 3, 4)) @groupby(a: age) { count(uid) max(val(h)) } var(func: has(height)) { h as height }
+           e(func: uid(1, 4)) { friend @groupby(boss) { n: count(uid) } } two(func: has(age)) @groupby(age, friend) { count(uid) }
+           none(func: uid(4)) @groupby(age) { count(uid) } }",
+    );
+    let expected = json!({
+        "q": [{"@groupby": [{"a": 30, "count": 1, "max(val(h))": 1.5}, {"a": 20, "count": 2, "max(val(h))": 1.25}]}],
+        "e": [{"friend": [{"@groupby": [{"boss": "0x1", "n": 2}]}]}],
+        "two": [{"@groupby": [
+            {"age": 20, "friend": "0x1", "count": 1},
+            {"age": 30, "friend": "0x2", "count": 1},
+            {"age": 30, "friend": "0x3", "count": 1},
+            {"age": 30, "friend": "0x4", "count": 1},
+        ]}],
+        "none": [],
+    });
+    assert_eq!(answer, expected);
+}
+
+#[test]
 fn cascade_keeps_nodes_that_have_everything_and_pages_what_is_left() {
     let node = node();
     let answer = node.query(
@@ -378,6 +400,30 @@ fn an_endless_answer_is_refused_before_it_is_written() {
         format!("{{ q(func: uid(1)) {{ {} uid {} }} }}", "friend { friend { ~friend { ".repeat(30), "} } }".repeat(30));
     let error = node.try_query(&deep).expect_err("3^90 nodes");
     assert!(error.contains("leads to"), "{error}");
+}
+
+#[test]
+fn the_deepest_query_allowed_runs_on_the_stack_of_a_worker_thread() {
+    let node = Node::with("next: [uid] .", "<1> <next> <1> .");
+    let levels = graphdb_query::dql::MAX_DEPTH - 1;
+    let deep = format!("{{ q(func: uid(1)) {{ {} uid {} }} }}", "next { ".repeat(levels), "}".repeat(levels));
+    assert_eq!(node.text(&deep).matches("next").count(), levels);
+    let parentheses = levels - 1;
+    let filter = format!("{}has(next){}", "(".repeat(parentheses), ")".repeat(parentheses));
+    assert_eq!(uids(&node, &format!("func: uid(1)) @filter({filter}")), [1]);
+}
+
+#[test]
+fn combinations_beyond_the_limit_are_refused() {
+    let edges: Vec<String> = (1..=1100).map(|end| format!("<1> <next> <{end}> .\n<1> <other> <{end}> .")).collect();
+    let node = Node::with("next: [uid] .\nother: [uid] .", &edges.join("\n"));
+    for query in [
+        "{ q(func: uid(1)) @groupby(next, other) { count(uid) } }",
+        "{ q(func: uid(1)) @normalize { next { a: uid } other { b: uid } } }",
+    ] {
+        let error = node.try_query(query).expect_err(query);
+        assert!(error.contains("1000000"), "{error}");
+    }
 }
 
 #[test]

@@ -6,8 +6,7 @@ use serde_json::Value as Json;
 use crate::node::{Node, shared};
 
 /// What a later band of the language answers, and what belongs to the server and not to this crate.
-const OUTSIDE: [&str; 13] = [
-    "groupby",
+const OUTSIDE: [&str; 12] = [
     "recurse",
     "recurse loop",
     "shortest",

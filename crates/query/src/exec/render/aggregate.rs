@@ -30,7 +30,7 @@ pub(super) fn elements(graph: &Graph<'_>, fields: &[FieldPlan], array: &mut Arra
 }
 
 /// One value made of many; `None` of nothing.
-fn of(aggregate: Aggregate, values: &[&Value]) -> Result<Option<Value>> {
+pub(super) fn of(aggregate: Aggregate, values: &[&Value]) -> Result<Option<Value>> {
     let (Some(first), wanted) = (
         values.first(),
         match aggregate {

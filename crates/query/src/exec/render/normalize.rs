@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::{Renderer, values};
 use crate::exec::Result;
 use crate::exec::level::{Column, Level};
-use crate::exec::limits::{self, MAX_RENDERED_NODES};
+use crate::exec::limits::{self, MAX_COMBINATIONS};
 use crate::exec::sink::{ObjectText, Pairs, Sink as _};
 use crate::plan::{FieldKind, FieldPlan};
 
@@ -22,6 +22,7 @@ impl Renderer<'_> {
                     let mut branch = Vec::new();
                     for end in &edges.rows[at] {
                         branch.extend(self.flattened(&plan.fields, &edges.below, *end)?);
+                        limits::check("makes flattened paths,", branch.len() as u64, MAX_COMBINATIONS)?;
                     }
                     branch
                 }
@@ -33,16 +34,16 @@ impl Renderer<'_> {
                 _ => continue,
             };
             if !branch.is_empty() {
-                paths = self.multiply(&paths, &branch)?;
+                paths = Self::multiply(&paths, &branch)?;
             }
         }
         paths.retain(|path| !path.is_empty());
         Ok(paths)
     }
 
-    fn multiply(&mut self, paths: &[Flat], branch: &[Flat]) -> Result<Vec<Flat>> {
-        self.visited += (paths.len() as u64).saturating_mul(branch.len() as u64);
-        limits::check("leads to nodes in its answer,", self.visited, MAX_RENDERED_NODES)?;
+    fn multiply(paths: &[Flat], branch: &[Flat]) -> Result<Vec<Flat>> {
+        let product = (paths.len() as u64).saturating_mul(branch.len() as u64);
+        limits::check("makes flattened paths,", product, MAX_COMBINATIONS)?;
         let join = |path: &Flat, more: &Flat| {
             path.iter().chain(more).map(|(key, value)| (key.clone(), value.clone())).collect()
         };
