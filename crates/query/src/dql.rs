@@ -32,10 +32,13 @@ pub const MAX_QUERY_BYTES: usize = 16 << 20;
 /// once a level, and this many levels take a small part of a thread's stack.
 pub const MAX_DEPTH: usize = 128;
 
+/// The most blocks of a query, and facets of a field: what is compared with each other grows with their square.
+pub const MAX_BLOCKS: usize = 1_000;
+
 /// Reads a query.
 ///
 /// # Errors
-/// Text that is not DQL, with line and column; text above [`MAX_QUERY_BYTES`] or nested above [`MAX_DEPTH`].
+/// Text that is not DQL, with line and column; text above [`MAX_QUERY_BYTES`] or nested above [`MAX_DEPTH`]; more blocks than [`MAX_BLOCKS`].
 pub fn parse(text: &str) -> Result<Document, SyntaxError> {
     if text.len() > MAX_QUERY_BYTES {
         let message = format!("the query has {} bytes, more than the limit of {MAX_QUERY_BYTES}", text.len());

@@ -32,7 +32,7 @@ use crate::dql::{self, SyntaxError};
 use crate::plan::{self, PlanError, UnusedVariables};
 
 pub use condition::condition_holds;
-pub use limits::{MAX_COMBINATIONS, MAX_RENDERED_NODES, MAX_RESULT_BYTES, MAX_UIDS_READ};
+pub use limits::{MAX_COMBINATIONS, MAX_PASSWORD_CHECKS, MAX_RENDERED_NODES, MAX_RESULT_BYTES, MAX_UIDS_READ};
 
 /// A query and how it is to be answered.
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,7 @@ use std::collections::HashSet;
 use super::ast::{Document, Fragment, VariableDeclaration, VariableType};
 use super::cursor::{Cursor, Parsed};
 use super::lexer::Kind;
-use super::{SyntaxError, block, field, schema_query};
+use super::{MAX_BLOCKS, SyntaxError, block, field, schema_query};
 
 /// Reads `query name(...) { ... }`, `{ ... }` or `schema ...`, with fragments before and after.
 pub(super) fn parse(text: &str) -> Parsed<Document> {
@@ -48,6 +48,9 @@ fn blocks(cursor: &mut Cursor<'_>, document: &mut Document) -> Parsed<()> {
             && *cursor.look(1) == Kind::Symbol("{")
         {
             return Err(cursor.error("a mutation does not belong in a query; send it to /mutate"));
+        }
+        if document.blocks.len() == MAX_BLOCKS {
+            return Err(cursor.error(format!("a query has at most {MAX_BLOCKS} blocks")));
         }
         document.blocks.push(block::parse(cursor)?);
         cursor.eat(",");

@@ -1,7 +1,7 @@
 use super::ast::{FacetItem, FacetOrder, Facets, FacetsShown};
 use super::cursor::{Cursor, Parsed};
-use super::function;
 use super::lexer::Kind;
+use super::{MAX_BLOCKS, function};
 
 /// Reads what stands behind the word `facets` and adds it to what the field already has.
 pub(super) fn parse(cursor: &mut Cursor<'_>, into: &mut Facets) -> Parsed<()> {
@@ -62,6 +62,9 @@ fn item(cursor: &mut Cursor<'_>, into: &mut Facets, shown: &mut Vec<FacetItem>) 
         } else {
             item.alias = Some(std::mem::replace(&mut item.key, key));
         }
+    }
+    if shown.len() + into.order.len() > MAX_BLOCKS {
+        return Err(cursor.error(format!("a field has at most {MAX_BLOCKS} facets")));
     }
     if !shown.iter().any(|known| known.key == item.key && known.alias == item.alias) {
         shown.push(item);

@@ -251,6 +251,18 @@ fn a_text_above_the_limit_is_refused_before_it_is_read() {
 }
 
 #[test]
+fn more_blocks_and_facets_than_the_limit_are_refused() {
+    let blocks: String = (0..=MAX_BLOCKS).map(|n| format!("b{n}(func: uid(1)) {{ uid }} ")).collect();
+    let facets: Vec<String> = (0..MAX_BLOCKS + 2).map(|n| format!("f{n}")).collect();
+    for text in [
+        format!("{{ {blocks} }}"),
+        format!("{{ q(func: uid(1)) {{ friend @facets({}) {{ uid }} }} }}", facets.join(", ")),
+    ] {
+        assert!(parse(&text).expect_err("too many").message.contains("at most 1000"));
+    }
+}
+
+#[test]
 fn fragments_that_multiply_are_refused() {
     let mut text = "{ q(func: uid(1)) { ...f0 } } ".to_owned();
     for n in 0..40 {

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, HashMap};
 use graphdb_storage::{ListReader, View};
 use graphdb_types::{Key, Posting, PostingList, Predicate, Schema, Uid, ValType, Value};
 
-use super::limits::{self, MAX_UIDS_READ};
+use super::limits::{self, MAX_PASSWORD_CHECKS, MAX_UIDS_READ};
 use super::{QueryAnswer, QueryError, Result};
 use crate::plan::{Lang, UidSet};
 
@@ -23,11 +23,19 @@ pub(super) struct Graph<'a> {
     reader: ListReader<'a>,
     touched: BTreeMap<String, u64>,
     read: u64,
+    passwords: u64,
 }
 
 impl<'a> Graph<'a> {
     pub(super) fn new(view: &'a View) -> Graph<'a> {
-        Graph { view, variables: HashMap::new(), reader: view.reader(), touched: BTreeMap::new(), read: 0 }
+        Graph {
+            view,
+            variables: HashMap::new(),
+            reader: view.reader(),
+            touched: BTreeMap::new(),
+            read: 0,
+            passwords: 0,
+        }
     }
 
     pub(super) fn schema(&self) -> &'a Schema {
@@ -61,6 +69,12 @@ impl<'a> Graph<'a> {
     pub(super) fn count_read(&mut self, uids: usize) -> Result<()> {
         self.read += uids as u64;
         limits::check("reads", self.read, MAX_UIDS_READ)
+    }
+
+    /// Counts a password that is checked.
+    pub(super) fn count_password(&mut self) -> Result<()> {
+        self.passwords += 1;
+        limits::check("checks passwords,", self.passwords, MAX_PASSWORD_CHECKS)
     }
 
     /// The values or edges of a node.

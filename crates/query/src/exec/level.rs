@@ -175,10 +175,18 @@ fn counts(
 }
 
 /// A node without a password has none that is right; a predicate that nothing is known of says nothing.
-fn password_is(graph: &Graph<'_>, predicate: &Predicate, list: &PostingList, password: &str) -> Result<Option<bool>> {
+fn password_is(
+    graph: &mut Graph<'_>,
+    predicate: &Predicate,
+    list: &PostingList,
+    password: &str,
+) -> Result<Option<bool>> {
     let known = graph.schema().predicate(predicate).is_some();
     match list.postings.first() {
-        Some(posting) => Ok(Some(value_of(graph.schema(), predicate, posting)?.check_password(password))),
+        Some(posting) => {
+            graph.count_password()?;
+            Ok(Some(value_of(graph.schema(), predicate, posting)?.check_password(password)))
+        }
         None => Ok(known.then_some(false)),
     }
 }

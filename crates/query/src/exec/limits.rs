@@ -14,6 +14,9 @@ pub const MAX_RENDERED_NODES: u64 = 50_000_000;
 /// hundred bytes.
 pub const MAX_COMBINATIONS: u64 = 1_000_000;
 
+/// The most passwords one query may check. Each takes some 50 ms of a processor: that is what makes them hard to guess.
+pub const MAX_PASSWORD_CHECKS: u64 = 1_000;
+
 /// Fails once `count` is above `limit`.
 pub(super) fn check(what: &'static str, count: u64, limit: u64) -> Result<()> {
     if count > limit { Err(QueryError::TooLarge { what, limit }) } else { Ok(()) }

@@ -13,16 +13,17 @@ pub(super) fn order(document: &Document, unused: UnusedVariables) -> Planned<Vec
     check(&uses, unused)?;
     let mut order = Vec::with_capacity(uses.len());
     let mut filled = BTreeSet::new();
+    let mut done = vec![false; uses.len()];
     while order.len() < uses.len() {
         let ready = |(at, block): &(usize, &Uses)| {
-            !order.contains(at)
-                && block.used.keys().all(|name| filled.contains(name) || block.defined.contains_key(name))
+            !done[*at] && block.used.keys().all(|name| filled.contains(name) || block.defined.contains_key(name))
         };
         let Some((next, block)) = uses.iter().enumerate().find(ready) else {
-            let at = document.blocks[(0..uses.len()).find(|at| !order.contains(at)).unwrap_or_default()].at;
+            let at = document.blocks[done.iter().position(|done| !done).unwrap_or_default()].at;
             return refuse(at, "the variables of these blocks depend on each other in a circle");
         };
         filled.extend(block.defined.keys().cloned());
+        done[next] = true;
         order.push(next);
     }
     Ok(order)

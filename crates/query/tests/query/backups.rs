@@ -110,7 +110,10 @@ fn a_random_history_is_answered_as_the_original_did() {
     // Requests of this series set one scalar twice; the store then keeps the index term of the first value as well.
     let needs_the_last_of_two =
         |name: &str| ["index p18 fulltext hash term", "index p2 hash", "index p8 bool"].contains(&name);
-    assert!(replay("v21.12-random", |name| !counts_languages(name) && !needs_the_last_of_two(name)) >= 200);
+    // Hundreds of passwords, at 50 ms each; those of the other series are checked.
+    let checks_passwords = |name: &str| name == "dump p12";
+    let is_asked = |name: &str| !counts_languages(name) && !needs_the_last_of_two(name) && !checks_passwords(name);
+    assert!(replay("v21.12-random", is_asked) >= 200);
 }
 
 #[test]
