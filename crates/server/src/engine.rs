@@ -1,0 +1,166 @@
+//! Every call to the backup engine, in the words of the endpoints.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use graphdb_backup::{BackupListing, BackupRequest, EncryptionKey, JobKind, JobRecord, JobStatus, RestoreRequest};
+use zeroize::Zeroizing;
+
+use crate::reply::chain;
+
+pub(crate) use graphdb_backup::Node;
+
+/// Why the engine refused, with its causes, in one line.
+pub(crate) type Why = String;
+
+/// What a restore is asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Restore {
+    pub(crate) location: String,
+    pub(crate) backup_id: Option<String>,
+    pub(crate) backup_num: Option<u64>,
+    pub(crate) encryption_key_file: Option<PathBuf>,
+}
+
+/// A backup as `listBackups` shows it.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    pub(crate) backup_id: String,
+    pub(crate) backup_num: u64,
+    pub(crate) encrypted: bool,
+    pub(crate) groups: BTreeMap<u32, Vec<String>>,
+    pub(crate) path: String,
+    /// The instant the backup shows. Listings call it so although it is where the next one begins.
+    pub(crate) since: u64,
+    pub(crate) kind: &'static str,
+}
+
+impl From<BackupListing> for Listed {
+    fn from(listing: BackupListing) -> Listed {
+        Listed {
+            backup_id: listing.backup_id,
+            backup_num: listing.backup_num,
+            encrypted: listing.encrypted,
+            groups: listing.groups,
+            path: listing.path,
+            since: listing.read_ts,
+            kind: listing.kind,
+        }
+    }
+}
+
+/// How far a restore is.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    /// In the words of `restoreStatus`.
+    pub(crate) status: &'static str,
+    pub(crate) errors: Vec<String>,
+    pub(crate) phase: String,
+    /// 0 to 100.
+    pub(crate) percent: f64,
+}
+
+impl From<JobRecord> for Progress {
+    fn from(record: JobRecord) -> Progress {
+        let status = match record.status {
+            JobStatus::Running => "IN_PROGRESS",
+            JobStatus::Success => "OK",
+            JobStatus::Failed => "ERR",
+        };
+        Progress { status, errors: record.errors, phase: record.phase, percent: record.percent }
+    }
+}
+
+/// A task of the node.
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) kind: TaskKind,
+    pub(crate) status: TaskStatus,
+    pub(crate) updated_at: SystemTime,
+}
+
+/// What a task does. Clients know more kinds than there are here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TaskKind {
+    Backup,
+    Unknown,
+}
+
+/// How a task stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TaskStatus {
+    Running,
+    Failed,
+    Success,
+}
+
+impl From<JobRecord> for Task {
+    fn from(record: JobRecord) -> Task {
+        let kind = if record.kind == JobKind::Backup { TaskKind::Backup } else { TaskKind::Unknown };
+        let status = match record.status {
+            JobStatus::Running => TaskStatus::Running,
+            JobStatus::Success => TaskStatus::Success,
+            JobStatus::Failed => TaskStatus::Failed,
+        };
+        let since_epoch = Duration::from_secs(u64::try_from(record.updated_at).unwrap_or_default());
+        Task { kind, status, updated_at: UNIX_EPOCH + since_epoch }
+    }
+}
+
+/// Takes a backup; gives its task when it is complete.
+pub(crate) async fn backup(node: &Node, destination: String, force_full: bool) -> Result<u64, Why> {
+    let done = node.backup(BackupRequest { destination, force_full }).await.map_err(|error| chain(&error))?;
+    Ok(done.task_id)
+}
+
+/// The backups at a location.
+pub(crate) async fn list(node: &Node, location: &str) -> Result<Vec<Listed>, Why> {
+    let listings = node.list_backups(location).await.map_err(|error| chain(&error))?;
+    Ok(listings.into_iter().map(Listed::from).collect())
+}
+
+/// Starts a restore that was verified; gives its id.
+pub(crate) async fn restore(node: &Node, restore: Restore) -> Result<u64, Why> {
+    let key = restore.encryption_key_file.as_deref().map(read_key).transpose()?.map(Arc::new);
+    let request = RestoreRequest {
+        location: restore.location,
+        backup_id: restore.backup_id,
+        backup_num: restore.backup_num,
+        key,
+    };
+    node.restore(request).await.map_err(|error| chain(&error))
+}
+
+/// The longest key file that is read: keys have at most 32 bytes, so that a longer one is seen to be too long.
+const MAX_KEY_FILE_BYTES: u64 = 64;
+
+fn read_key(path: &Path) -> Result<EncryptionKey, Why> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    let read = File::open(path).and_then(|file| file.take(MAX_KEY_FILE_BYTES).read_to_end(&mut bytes));
+    read.map_err(|error| format!("cannot read the encryption key file {}: {error}", path.display()))?;
+    EncryptionKey::new(&bytes).map_err(|error| format!("encryption key file {}: {}", path.display(), chain(&error)))
+}
+
+/// How far a restore is, if there was one of that id.
+pub(crate) fn restore_status(node: &Node, id: u64) -> Option<Progress> {
+    node.restore_status(id).map(Progress::from)
+}
+
+/// Takes a restore back.
+pub(crate) async fn rollback(node: &Node, id: u64) -> Result<(), Why> {
+    node.rollback_restore(id).await.map_err(|error| chain(&error))
+}
+
+/// How far a task is, if there was one of that id.
+pub(crate) fn task(node: &Node, id: u64) -> Option<Task> {
+    node.task(id).map(Task::from)
+}
+
+/// What the node is busy with.
+pub(crate) fn ongoing(node: &Node) -> Vec<String> {
+    node.ongoing().into_iter().map(str::to_owned).collect()
+}
