@@ -7,13 +7,13 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use graphdb_types::{DropOp, Key, KeyKind, PostingList, Predicate, PredicateSchema, Schema, Ts, TypeDef, ValType};
-use rocksdb::{DB, ReadOptions, WriteBatch};
+use rocksdb::{DB, Direction, IteratorMode, ReadOptions, WriteBatch};
 
 use crate::derive::derived_keys;
 use crate::error::{Error, Result};
 use crate::layout::{COMPLETE, DELTA, Delta, EMPTY, LOG, complete_value, prefix_end, split_version, versioned};
 use crate::log::{LogEntry, LogRecord, drop_to_wire, log_key};
-use crate::meta::{self, BUILDING_KEY, DROP_PREFIX, meta_family};
+use crate::meta::{self, BUILDING_PREFIX, DROP_PREFIX, meta_family};
 use crate::schema_history::{changed, initial_schema, put_schema_change};
 use crate::versions::{ListAt, postings_family, scan_lists};
 
@@ -84,7 +84,7 @@ pub(crate) fn apply_schema(db: &DB, schema: &Schema, change: &SchemaChange, comm
     put_schema_change(db, &mut batch, change, commit_ts);
     let record = LogRecord { entry: LogEntry::Schema(change.clone()), touched_keys: Vec::new(), touched_predicates };
     put_log_record(db, &mut batch, &record, commit_ts);
-    batch.delete_cf(meta_family(db), BUILDING_KEY);
+    batch.delete_range_cf(meta_family(db), BUILDING_PREFIX.to_vec(), prefix_end(BUILDING_PREFIX));
     db.write(batch).map_err(Error::rocks("write a schema change"))?;
     Ok(changed(schema, change))
 }
@@ -141,9 +141,9 @@ fn same_derived(old: &PredicateSchema, new: &PredicateSchema) -> bool {
 /// version: an incremental backup has to tell that it went away.
 fn rebuild(db: &DB, predicate: &Predicate, schema: &PredicateSchema, commit_ts: Ts) -> Result<()> {
     let prefix = Key::stored_prefix(predicate);
-    let mut building = commit_ts.0.to_be_bytes().to_vec();
-    building.extend_from_slice(&prefix);
-    db.put_cf_opt(meta_family(db), BUILDING_KEY, building, &meta::synced()).map_err(Error::rocks("begin an index"))?;
+    let building = [BUILDING_PREFIX, &prefix].concat();
+    db.put_cf_opt(meta_family(db), building, commit_ts.0.to_be_bytes(), &meta::synced())
+        .map_err(Error::rocks("begin an index"))?;
 
     let mut builder = IndexBuilder { db, commit_ts, lists: HashMap::new(), bytes: 0 };
     scan_prefix(db, &prefix, |stored, at| {
@@ -221,13 +221,23 @@ impl IndexBuilder<'_> {
     }
 }
 
-/// Removes what an index build wrote before the process died. Its commit never happened.
+/// Removes what index builds wrote before the process died, or before they failed. Their commit never happened.
 pub(crate) fn undo_unfinished_build(db: &DB) -> Result<()> {
-    let Some(building) = db.get_cf(meta_family(db), BUILDING_KEY).map_err(Error::rocks("read a meta record"))? else {
-        return Ok(());
-    };
-    let (ts, prefix) = building.split_first_chunk::<8>().ok_or_else(|| Error::damaged("record of an index build"))?;
-    let commit_ts = Ts(u64::from_be_bytes(*ts));
+    let mut options = ReadOptions::default();
+    options.set_iterate_upper_bound(prefix_end(BUILDING_PREFIX));
+    let from = IteratorMode::From(BUILDING_PREFIX, Direction::Forward);
+    for item in db.iterator_cf_opt(meta_family(db), options, from) {
+        let (key, ts) = item.map_err(Error::rocks("read a meta record"))?;
+        let prefix = key.strip_prefix(BUILDING_PREFIX);
+        let ts = <[u8; 8]>::try_from(&*ts).ok();
+        let (Some(prefix), Some(ts)) = (prefix, ts) else { return Err(Error::damaged("record of an index build")) };
+        undo_build(db, prefix, Ts(u64::from_be_bytes(ts)))?;
+        db.delete_cf(meta_family(db), &key).map_err(Error::rocks("undo an index build"))?;
+    }
+    Ok(())
+}
+
+fn undo_build(db: &DB, prefix: &[u8], commit_ts: Ts) -> Result<()> {
     let mut iter = db.raw_iterator_cf_opt(postings_family(db), range_options(prefix));
     iter.seek(prefix);
     while let Some((key, _)) = iter.item() {
@@ -236,8 +246,7 @@ pub(crate) fn undo_unfinished_build(db: &DB) -> Result<()> {
         }
         iter.next();
     }
-    iter.status().map_err(Error::rocks("undo an index build"))?;
-    db.delete_cf(meta_family(db), BUILDING_KEY).map_err(Error::rocks("undo an index build"))
+    iter.status().map_err(Error::rocks("undo an index build"))
 }
 
 fn range_options(prefix: &[u8]) -> ReadOptions {
@@ -264,4 +273,64 @@ pub(crate) fn put_list(db: &DB, batch: &mut WriteBatch, stored_key: &[u8], delta
     let value = delta.to_stored();
     debug_assert!(matches!(value[0], COMPLETE | EMPTY | DELTA));
     batch.put_cf(postings_family(db), versioned(stored_key, commit_ts), value);
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use graphdb_types::{Tokenizer, Uid, Value};
+
+    use super::*;
+    use crate::{Edge, EdgeObject, EdgeOp, ScanValue, Store, StoreOptions};
+
+    fn indexed() -> PredicateSchema {
+        let tokenizers = vec![Tokenizer::Exact];
+        PredicateSchema { value_type: ValType::String, tokenizers, ..PredicateSchema::default() }
+    }
+
+    fn open(dir: &Path) -> Arc<Store> {
+        Store::open(dir, StoreOptions::default()).unwrap()
+    }
+
+    fn keys(store: &Store) -> Vec<Vec<u8>> {
+        let mut keys = Vec::new();
+        let take = |entry: crate::ScanEntry<'_>| {
+            assert!(matches!(entry.value, ScanValue::List(_)));
+            keys.push(entry.key.to_vec());
+            Ok::<_, Error>(())
+        };
+        store.snapshot().unwrap().scan_full(take).unwrap();
+        keys
+    }
+
+    #[test]
+    fn indexes_of_several_predicates_that_were_not_committed_leave_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path());
+        let names = ["first", "second"].map(Predicate::root);
+        let plain = PredicateSchema { tokenizers: Vec::new(), ..indexed() };
+        let predicates = names.iter().map(|name| (name.clone(), Some(plain.clone()))).collect();
+        store.alter(Alter::Schema(SchemaChange { predicates, types: Vec::new() })).unwrap();
+        let value = || EdgeObject::Value { value: Value::String("v".into()), lang: String::new() };
+        let set = |name: &Predicate| Edge {
+            op: EdgeOp::Set,
+            subject: Uid(1),
+            predicate: name.clone(),
+            object: value(),
+            facets: vec![],
+        };
+        store.commit_now(store.begin().unwrap(), names.iter().map(set).collect()).unwrap();
+        let before = keys(&store);
+        let commit_ts = store.begin().unwrap();
+        for name in &names {
+            rebuild(&store.core().db, name, &indexed(), commit_ts).unwrap();
+        }
+        assert_eq!(keys(&store).len(), before.len() + 2, "without an undo the indexes would be seen");
+        drop(store);
+        assert_eq!(keys(&open(dir.path())), before);
+    }
 }

@@ -176,6 +176,13 @@ impl StoreBuilder {
     }
 }
 
+impl Drop for StoreBuilder {
+    /// Whoever removes the directory of a store that was not finished must not meet a thread that still writes to it.
+    fn drop(&mut self) {
+        _ = self.join_writers();
+    }
+}
+
 fn table_path(tables: &Path, number: usize) -> PathBuf {
     tables.join(format!("{number:08}.sst"))
 }

@@ -129,6 +129,12 @@ impl Applier {
             Alter::Schema(change) => alter::apply_schema(&core.db, &schema, change, commit_ts),
             Alter::Drop(op) => alter::apply_drop(&core.db, &schema, op, commit_ts),
         };
+        if result.is_err()
+            && let Err(err) = alter::undo_unfinished_build(&core.db)
+        {
+            // Half an index would become visible with the next commit.
+            core.stop(&err.to_string());
+        }
         drop(gate);
         match result {
             Err(err) => Ok((commit_ts, Err(err))),

@@ -156,8 +156,12 @@ impl ListChange {
             || (schema.reverse && (clears || !schema.list))
     }
 
-    /// Folds the steps into one change. `single`: a set replaces whatever is there.
-    fn fold(self, single: bool, old: Option<&PostingList>, commit_ts: u64) -> (Delta, BTreeSet<Vec<u8>>) {
+    /// Folds the steps into one change, and gives the index tokens of what it adds.
+    fn fold(self, schema: &PredicateSchema, old: Option<&PostingList>, commit_ts: u64) -> (Delta, BTreeSet<Vec<u8>>) {
+        // A set replaces whatever is there.
+        let single = !schema.list && !schema.lang;
+        // A later step may take back what an earlier one set, and then its tokens do not count.
+        let one_step = self.steps.len() == 1;
         let mut clear = false;
         let mut added: BTreeMap<u64, Posting> = BTreeMap::new();
         let mut removed: BTreeSet<u64> = BTreeSet::new();
@@ -192,10 +196,12 @@ impl ListChange {
                 }
             }
         }
+        let tokens =
+            if one_step || schema.tokenizers.is_empty() { self.tokens } else { tokens_of(added.values(), schema) };
         let ids = added.keys().copied().collect();
         let postings = added.into_values().filter(|p| !p.is_edge || !p.facets.is_empty()).collect();
         let removed = if clear { Vec::new() } else { removed.into_iter().collect() };
-        (Delta { clear, removed, added: PostingList { ids, postings } }, self.tokens)
+        (Delta { clear, removed, added: PostingList { ids, postings } }, tokens)
     }
 }
 
@@ -213,8 +219,7 @@ pub(crate) fn derive(
         let definition = schema.predicate(&predicate).unwrap_or(&default);
         let data_key = Key::data(&predicate, subject).to_stored();
         let old = if change.needs_old(definition) { Some(read(&data_key)?) } else { None };
-        let single = !definition.list && !definition.lang;
-        let (delta, tokens) = change.fold(single, old.as_ref(), commit_ts);
+        let (delta, tokens) = change.fold(definition, old.as_ref(), commit_ts);
         let subject = Subject { predicate: &predicate, uid: subject, schema: definition };
         let Some(old) = old else {
             derived.follow_blind(&subject, &delta, tokens);

@@ -88,8 +88,8 @@ pub(crate) const LOG_FLOOR_KEY: &str = "log_floor";
 pub(crate) const SWEPT_KEY: &str = "swept_ts";
 /// Prefix of the drops, by commit_ts u64 BE.
 pub(crate) const DROP_PREFIX: &[u8] = b"drop/";
-/// The index build that has begun and is not committed: commit_ts u64 BE, then a predicate's stored prefix.
-pub(crate) const BUILDING_KEY: &str = "building";
+/// Prefix of the index builds that have begun and are not committed, by a predicate's stored prefix: commit_ts u64 BE.
+pub(crate) const BUILDING_PREFIX: &[u8] = b"building/";
 
 pub(crate) fn meta_family(db: &DB) -> &ColumnFamily {
     db.cf_handle(META).expect("every column family is opened with the store")

@@ -130,8 +130,9 @@ impl Oracle {
     /// Notes that a client was given `read_ts` and may come back with it.
     pub(crate) fn hand_out(&self, read_ts: Ts) {
         let mut state = self.lock();
-        if state.handed_out.back().is_none_or(|(_, last)| *last != read_ts) {
-            state.handed_out.push_back((Instant::now(), read_ts));
+        match state.handed_out.back_mut() {
+            Some((at, last)) if *last == read_ts => *at = Instant::now(),
+            _ => state.handed_out.push_back((Instant::now(), read_ts)),
         }
     }
 

@@ -86,6 +86,7 @@ impl Store {
         drop(gate);
         // What is in the snapshot is acknowledged only after its sync: a backup must not hold what a crash could undo.
         core.published.wait_for(last_commit);
+        core.check_running()?;
         let next_uid = core.oracle.leased(Leased::Uid).1;
         let next_namespace = core.oracle.leased(Leased::Namespace).1;
         Ok(StoreSnapshot { core, snapshot, read_ts, schema, next_uid, next_namespace })

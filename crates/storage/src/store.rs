@@ -132,7 +132,8 @@ impl Store {
                 identity
             }
         };
-        if fresh {
+        // Also where the process died before it came to this.
+        if fresh || (is_empty(&db)? && !dir.join(GROUP_FILE).exists()) {
             fs::write(dir.join(GROUP_FILE), "1\n").map_err(Error::io("write", dir.join(GROUP_FILE)))?;
         }
         let applied = newest_commit(&db)?;
@@ -252,12 +253,15 @@ impl Store {
     }
 
     /// Adds writes to transaction `start_ts`; nothing is visible to others before [`Store::commit`].
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if the transaction has ended, by a commit, an abort or because nobody used it for long.
     pub fn mutate(&self, start_ts: Ts, edges: Vec<Edge>) -> Result<TxnInfo> {
         self.core.check_running()?;
         let (_, schema) = self.core.schema.newest();
         let prepared = prepare(&edges, &schema)?;
         let preds = predicate_names(&prepared.predicates());
-        Ok(self.core.transactions.add(start_ts, edges, &prepared.conflict_keys, preds))
+        self.core.transactions.add(start_ts, edges, &prepared.conflict_keys, preds)
     }
 
     /// Commits transaction `start_ts`, checking its own conflict keys and those the client carries along (base-36 text). Returns when the
@@ -273,6 +277,7 @@ impl Store {
                 return Ok(CommitOutcome { start_ts, commit_ts, preds: Vec::new() });
             }
             (None, Some(_)) => return Err(Error::Conflict { start_ts }),
+            (None, None) if self.core.transactions.is_forgotten(start_ts) => return Err(Error::Conflict { start_ts }),
             (None, None) => OpenTxn::new(),
         };
         let mut conflict_keys = txn.conflict_keys;
@@ -281,13 +286,13 @@ impl Store {
         self.commit_edges(start_ts, txn.edges, conflict_keys, preds)
     }
 
-    /// Begins, writes and commits in one step.
+    /// Writes and commits in one step, together with what transaction `start_ts` wrote before.
+    ///
+    /// # Errors
+    /// As [`Store::mutate`] and [`Store::commit`].
     pub fn commit_now(&self, start_ts: Ts, edges: Vec<Edge>) -> Result<CommitOutcome> {
-        let open = self.core.transactions.take(start_ts);
-        let (mut all, conflict_keys, mut preds) = match open {
-            Some(txn) => (txn.edges, txn.conflict_keys, txn.preds),
-            None => (Vec::new(), BTreeSet::new(), BTreeSet::new()),
-        };
+        let txn = self.core.transactions.take_or_begin(start_ts)?;
+        let (mut all, conflict_keys, mut preds) = (txn.edges, txn.conflict_keys, txn.preds);
         all.extend(edges);
         preds.extend(all.iter().map(|edge| edge.predicate.to_string()));
         self.commit_edges(start_ts, all, conflict_keys, preds.into_iter().collect())
@@ -532,13 +537,13 @@ fn lock_directory(dir: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Whether the directory holds nothing but our lock.
+/// Whether the directory holds nothing but our lock, and what RocksDB writes before there is a database.
 fn is_fresh(dir: &Path) -> Result<bool> {
     let entries = fs::read_dir(dir).map_err(Error::io("list", dir))?;
     let mut others = Vec::new();
     for entry in entries {
         let name = entry.map_err(Error::io("list", dir))?.file_name();
-        if name != LOCK_FILE {
+        if name != LOCK_FILE && !is_unborn(&name) {
             others.push(name);
         }
     }
@@ -547,6 +552,13 @@ fn is_fresh(dir: &Path) -> Result<bool> {
         return Err(Error::NotAStore { dir: dir.to_owned(), why });
     }
     Ok(others.is_empty())
+}
+
+/// Files of a database whose creation was interrupted: without `CURRENT` they are nothing, and a database that lost its `CURRENT` has
+/// others too.
+fn is_unborn(name: &std::ffi::OsStr) -> bool {
+    let temporary = Path::new(name).extension().is_some_and(|extension| extension == "dbtmp");
+    temporary || ["LOCK", "LOG", "IDENTITY", "MANIFEST-000001"].iter().any(|unborn| name == *unborn)
 }
 
 /// Memory tables of the postings and of the log; a crash replays at most this much.

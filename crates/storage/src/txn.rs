@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use graphdb_types::Ts;
 
 use crate::edge::Edge;
+use crate::error::{Error, Result};
 
 /// What a client learns of its transaction after a mutation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,6 +45,8 @@ struct State {
     open: BTreeMap<Ts, OpenTxn>,
     finished: HashMap<Ts, Finished>,
     finish_order: VecDeque<Ts>,
+    /// That transactions up to this one were aborted may be forgotten.
+    forgotten: Ts,
 }
 
 /// A transaction that has not finished.
@@ -68,20 +71,26 @@ impl Transactions {
     }
 
     /// Adds writes to a transaction; it is open from then on.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if it has ended: what it wrote before would be missing from what it commits.
     pub(crate) fn add(
         &self,
         start_ts: Ts,
         edges: Vec<Edge>,
         conflict_keys: &BTreeSet<u64>,
         preds: BTreeSet<String>,
-    ) -> TxnInfo {
+    ) -> Result<TxnInfo> {
         let mut state = self.lock();
+        if !state.may_write(start_ts) {
+            return Err(Error::Conflict { start_ts });
+        }
         let txn = state.open.entry(start_ts).or_insert_with(OpenTxn::new);
         txn.edges.extend(edges);
         txn.conflict_keys.extend(conflict_keys);
         txn.preds.extend(preds);
         txn.used_at = Instant::now();
-        txn.info(start_ts)
+        Ok(txn.info(start_ts))
     }
 
     /// The writes of an open transaction, for its own reads.
@@ -97,6 +106,23 @@ impl Transactions {
         self.lock().open.remove(&start_ts)
     }
 
+    /// Takes a transaction out, to commit it with more writes; a new one if it has written nothing yet.
+    ///
+    /// # Errors
+    /// As [`Transactions::add`].
+    pub(crate) fn take_or_begin(&self, start_ts: Ts) -> Result<OpenTxn> {
+        let mut state = self.lock();
+        if !state.may_write(start_ts) {
+            return Err(Error::Conflict { start_ts });
+        }
+        Ok(state.open.remove(&start_ts).unwrap_or_else(OpenTxn::new))
+    }
+
+    /// Whether the transaction is so old that nobody remembers whether it wrote and was aborted.
+    pub(crate) fn is_forgotten(&self, start_ts: Ts) -> bool {
+        start_ts <= self.lock().forgotten
+    }
+
     /// How a transaction ended, if it has.
     pub(crate) fn finished(&self, start_ts: Ts) -> Option<Finished> {
         self.lock().finished.get(&start_ts).copied()
@@ -110,7 +136,9 @@ impl Transactions {
         }
         while state.finish_order.len() > FINISHED_KEPT {
             if let Some(oldest) = state.finish_order.pop_front() {
-                state.finished.remove(&oldest);
+                if state.finished.remove(&oldest) == Some(Finished::Aborted) {
+                    state.forgotten = state.forgotten.max(oldest);
+                }
             }
         }
     }
@@ -131,6 +159,12 @@ impl Transactions {
     /// How many are open.
     pub(crate) fn len(&self) -> usize {
         self.lock().open.len()
+    }
+}
+
+impl State {
+    fn may_write(&self, start_ts: Ts) -> bool {
+        self.open.contains_key(&start_ts) || (start_ts > self.forgotten && !self.finished.contains_key(&start_ts))
     }
 }
 
