@@ -223,9 +223,7 @@ impl Node {
                 );
                 record.status = JobStatus::Failed;
                 record.errors.push(describe(&err));
-                if let Err(err) = swap::remove(&swap::staging_dir(&self.inner.postings, record.id)) {
-                    tracing::warn!(%err, "what the failed restore built could not be removed");
-                }
+                self.remove_staging(&record);
             }
         }
         record.phase = running.progress.phase().to_owned();
@@ -234,12 +232,23 @@ impl Node {
         }
     }
 
+    /// Removes what a failed restore built, unless it took the store's place after all: then that directory holds the old store.
+    fn remove_staging(&self, record: &JobRecord) {
+        let swapped = self.any_store().is_ok_and(|store| Some(store.identity().epoch) == record.epoch);
+        let staging = swap::staging_dir(&self.inner.postings, record.id);
+        if swapped {
+            tracing::error!(dir = %staging.display(), "the restored store is in place; the old one is kept");
+        } else if let Err(err) = swap::remove(&staging) {
+            tracing::warn!(%err, "what the failed restore built could not be removed");
+        }
+    }
+
     async fn restore_and_swap(&self, plan: &RestorePlan, record: &mut JobRecord, progress: &Progress) -> Result<()> {
         progress.enter("merge");
         let staging = swap::staging_dir(&self.inner.postings, record.id);
         swap::remove(&staging)?;
         let newest = plan.newest();
-        let (group, above) = (self.any_store()?.group(), self.leases()?);
+        let (group, above) = self.any_store().map(|store| (store.group(), handed_out(&store)))?;
         let identity = Identity::restored(&newest.database_id, newest.epoch, newest.read_ts, above.epoch);
         record.epoch = Some(identity.epoch);
         // Leases of the old store as they are now are not enough: it goes on serving. They are raised again after the swap.
@@ -273,50 +282,44 @@ impl Node {
         let outcome = async {
             // A running backup ends first: it reads the store that would be closed.
             let _no_backup = self.inner.backup.lock().await;
-            let above = self.leases()?;
             let (node, new, aside) = (self.clone(), new.to_owned(), aside.to_owned());
-            task::spawn_blocking(move || node.exchange_blocking(&new, &aside, above)).await?
+            task::spawn_blocking(move || node.exchange_blocking(&new, &aside)).await?
         }
         .await;
         self.inner.draining.store(was_draining, Ordering::Release);
         outcome
     }
 
-    fn exchange_blocking(&self, new: &Path, aside: &Path, above: Above) -> Result<()> {
+    fn exchange_blocking(&self, new: &Path, aside: &Path) -> Result<()> {
         let mut place = self.inner.store.write().unwrap_or_else(PoisonError::into_inner);
         let store = place.take().ok_or(Error::Swapping)?;
-        let outcome =
-            close(store).and_then(|()| swap::exchange(new, &self.inner.postings, aside).map_err(|err| (None, err)));
-        match outcome {
-            Err((Some(store), err)) => {
-                *place = Some(store);
-                Err(err)
+        let open = || Store::open(&self.inner.postings, self.inner.options.store.clone());
+        let handed_out = match close(store) {
+            Ok(handed_out) => handed_out,
+            Err((store, err)) => {
+                *place = Some(store.map_or_else(open, Ok)?);
+                return Err(err);
             }
-            Err((None, err)) => {
-                *place = Some(Store::open(&self.inner.postings, self.inner.options.store.clone())?);
-                Err(err)
-            }
-            Ok(()) => {
-                let store = Store::open(&self.inner.postings, self.inner.options.store.clone())?;
-                // What the old store handed out until it was closed is not handed out again.
-                store.raise_lease(Leased::Uid, above.uid)?;
-                store.raise_lease(Leased::Namespace, above.namespace)?;
-                store.raise_lease(Leased::Ts, above.ts.0)?;
+        };
+        if let Err(err) = swap::exchange(new, &self.inner.postings, aside) {
+            *place = Some(open()?);
+            return Err(err);
+        }
+        match open() {
+            Ok(store) => {
+                store.raise_lease(Leased::Uid, handed_out.uid)?;
+                store.raise_lease(Leased::Namespace, handed_out.namespace)?;
+                store.raise_lease(Leased::Ts, handed_out.ts.0)?;
                 *place = Some(store);
                 Ok(())
             }
+            Err(err) => {
+                tracing::error!(%err, "the new store cannot be opened; the old one is put back");
+                swap::exchange(aside, &self.inner.postings, new)?;
+                *place = Some(open()?);
+                Err(err.into())
+            }
         }
-    }
-
-    fn leases(&self) -> Result<Above> {
-        let store = self.any_store()?;
-        let below = |kind| store.next_id(kind) - 1;
-        Ok(Above {
-            epoch: store.identity().epoch,
-            ts: Ts(below(Leased::Ts)),
-            uid: below(Leased::Uid),
-            namespace: below(Leased::Namespace),
-        })
     }
 
     /// Stops what runs and closes the store: backups in progress are cancelled and leave nothing behind.
@@ -377,8 +380,8 @@ impl Drop for Running<'_> {
     }
 }
 
-/// Waits until nobody uses the store, and closes it. Gives it back if somebody does not let go.
-fn close(mut store: Arc<Store>) -> Result<(), (Option<Arc<Store>>, Error)> {
+/// Waits until nobody uses the store, closes it, and tells what it had handed out by then. Gives it back if somebody does not let go.
+fn close(mut store: Arc<Store>) -> Result<Above, (Option<Arc<Store>>, Error)> {
     let deadline = Instant::now() + DRAIN_TIMEOUT;
     let store = loop {
         match Arc::try_unwrap(store) {
@@ -390,6 +393,7 @@ fn close(mut store: Arc<Store>) -> Result<(), (Option<Arc<Store>>, Error)> {
         }
         std::thread::sleep(Duration::from_millis(5));
     };
+    let handed_out = handed_out(&store);
     store.close();
     while !store.is_idle() {
         if Instant::now() > deadline {
@@ -398,7 +402,18 @@ fn close(mut store: Arc<Store>) -> Result<(), (Option<Arc<Store>>, Error)> {
         std::thread::sleep(Duration::from_millis(5));
     }
     drop(store);
-    Ok(())
+    Ok(handed_out)
+}
+
+/// What a store that takes this one's place must not hand out again.
+fn handed_out(store: &Store) -> Above {
+    let below = |kind| store.next_id(kind) - 1;
+    Above {
+        epoch: store.identity().epoch,
+        ts: Ts(below(Leased::Ts)),
+        uid: below(Leased::Uid),
+        namespace: below(Leased::Namespace),
+    }
 }
 
 /// An error with its causes on one line.

@@ -33,16 +33,28 @@ pub(crate) fn replaced_dir(postings: &Path, id: u64) -> PathBuf {
     beside(postings, &format!(".replaced-{id}"))
 }
 
-/// Exchanges two directories. On file systems that cannot, the one in `place` steps aside first; [`settle`] finishes that after a crash.
+/// Exchanges two directories; what stood in `place` is then at `aside`. On failure both are where they were. On file systems that cannot
+/// exchange, the one in `place` steps aside first; [`settle`] finishes that after a crash.
 pub(crate) fn exchange(new: &Path, place: &Path, aside: &Path) -> Result<()> {
-    match renameat_with(CWD, new, CWD, place, RenameFlags::EXCHANGE) {
-        Ok(()) => fs::rename(new, aside).map_err(Error::io("keep the replaced store as", aside))?,
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::OPNOTSUPP) => {
-            fs::rename(place, aside).map_err(Error::io("keep the replaced store as", aside))?;
-            fs::rename(new, place).map_err(Error::io("put the restored store at", place))?;
-        }
-        Err(errno) => return Err(Error::io("exchange the store at", place)(errno.into())),
+    if exists(aside)? {
+        return Err(Error::TargetNotEmpty { path: aside.to_owned() });
     }
+    match renameat_with(CWD, new, CWD, place, RenameFlags::EXCHANGE) {
+        Ok(()) => fs::rename(new, aside).or_else(|err| {
+            renameat_with(CWD, new, CWD, place, RenameFlags::EXCHANGE)?;
+            Err(err)
+        }),
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS | rustix::io::Errno::OPNOTSUPP) => {
+            fs::rename(place, aside).and_then(|()| {
+                fs::rename(new, place).or_else(|err| {
+                    fs::rename(aside, place)?;
+                    Err(err)
+                })
+            })
+        }
+        Err(errno) => Err(errno.into()),
+    }
+    .map_err(Error::io("exchange the store at", place))?;
     sync_dir(parent(place))
 }
 
