@@ -19,9 +19,9 @@ pub(crate) fn prepare(text: &str) -> Result<Cow<'_, str>, ServerError> {
     let mut depth = 0_usize;
     let mut empty_parentheses = Vec::new();
     while let Some(byte) = scan.next() {
+        let open = scan.at - 1;
         match byte {
             b'(' if depth == 0 && scan.peek() == Some(b')') => {
-                let open = scan.at - 1;
                 _ = scan.next();
                 empty_parentheses.push((open, scan.at - 1));
             }
@@ -31,7 +31,7 @@ pub(crate) fn prepare(text: &str) -> Result<Cow<'_, str>, ServerError> {
         }
         if depth > MAX_NESTING {
             let message = format!("the query has more than {MAX_NESTING} brackets inside each other");
-            return Err(ServerError::new(message, Some(place(text, scan.at - 1))));
+            return Err(ServerError::new(message, Some(place(text, open))));
         }
     }
     if empty_parentheses.is_empty() {
@@ -240,7 +240,7 @@ mod tests {
     fn empty_parentheses_behind_a_name_are_taken_out_and_nothing_else_is() {
         for (text, expected) in [
             ("query x() { a }", "query x   { a }"),
-            ("mutation m( ) { a(b: \"()\") }", "mutation m   { a(b: \"()\") }"),
+            ("mutation m( ) { a(b: \"()\") }", "mutation m    { a(b: \"()\") }"),
             ("query(\n){a}", "query \n {a}"),
             ("query x { a() }", "query x { a() }"),
             (

@@ -5,8 +5,8 @@ use std::time::Instant;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use graphdb_query::exec::{self, QueryRequest};
-use graphdb_query::mutation::{self, MutationRequest, ResolvedMutation, UnknownPredicates};
-use graphdb_storage::{Alter, Error, SchemaChange, Store};
+use graphdb_query::mutation::{self, MutationRequest, ResolvedMutation, Statements, UnknownPredicates, Variables};
+use graphdb_storage::{Alter, Error, SchemaChange, Store, View};
 use graphdb_types::Ts;
 use serde_json::{Map, Value, json};
 
@@ -74,12 +74,7 @@ fn run(
     let begin = Instant::now();
     let written = match &request.query {
         Some(query) if request.mutations.is_empty() => look(store, query, start_ts)?,
-        Some(_) => {
-            return Err(Failure::execution(
-                "upserts are not supported by this version; query first, then mutate in the same transaction (startTs)",
-            ));
-        }
-        None => write(store, &request, start_ts, commit_now, metrics)?,
+        _ => write(store, &request, start_ts, commit_now, metrics)?,
     };
     stopwatch.note("processing_ns", begin);
     Ok((written, stopwatch.latency()))
@@ -102,9 +97,9 @@ fn write(
     commit_now: bool,
     metrics: &Metrics,
 ) -> Result<Written, Failure> {
-    let written = resolve(store, request, start_ts).and_then(|resolved| {
+    let written = resolve(store, request, start_ts).and_then(|(resolved, queries)| {
         metrics.edges.add(resolved.edges.len() as u64);
-        put(store, resolved, start_ts, commit_now)
+        Ok(Written { queries, ..put(store, resolved, start_ts, commit_now)? })
     });
     if commit_now {
         if written.is_err() {
@@ -115,10 +110,40 @@ fn write(
     written
 }
 
-fn resolve(store: &Arc<Store>, request: &MutationRequest<'_>, start_ts: Ts) -> Result<ResolvedMutation, Failure> {
+/// The statements made ready, and what the query of an upsert found.
+fn resolve(
+    store: &Arc<Store>,
+    request: &MutationRequest<'_>,
+    start_ts: Ts,
+) -> Result<(ResolvedMutation, Option<String>), Failure> {
     let statements = request.statements().map_err(Failure::execution)?;
     let view = store.view_for(start_ts).map_err(Failure::execution)?;
-    mutation::resolve(store, &view, &statements, UnknownPredicates::Create).map_err(Failure::execution)
+    let (statements, queries) = match &request.query {
+        None => (statements, None),
+        Some(query) => upsert(&view, query, &statements)?,
+    };
+    let resolved = mutation::resolve(store, &view, &statements, UnknownPredicates::Create);
+    Ok((resolved.map_err(Failure::execution)?, queries))
+}
+
+/// The statements whose condition holds, with what the query found in the place of variables; and what it found.
+fn upsert<'a>(
+    view: &View,
+    query: &str,
+    statements: &[Statements<'a>],
+) -> Result<(Vec<Statements<'a>>, Option<String>), Failure> {
+    let request = QueryRequest { text: query, variables: &BTreeMap::new(), debug: false };
+    let answer = exec::run_for_upsert(view, &request).map_err(Failure::execution)?;
+    let variables = Variables { uids: &answer.uid_variables, values: &answer.value_variables };
+    let mut chosen = Vec::with_capacity(statements.len());
+    for mutation in statements {
+        let holds = mutation.cond.as_ref().filter(|cond| !cond.trim().is_empty());
+        let holds = holds.map_or(Ok(true), |cond| exec::condition_holds(cond, &answer)).map_err(Failure::execution)?;
+        if holds {
+            chosen.push(mutation.substitute(variables).map_err(Failure::execution)?);
+        }
+    }
+    Ok((chosen, Some(answer.data)))
 }
 
 fn put(store: &Arc<Store>, resolved: ResolvedMutation, start_ts: Ts, commit_now: bool) -> Result<Written, Failure> {

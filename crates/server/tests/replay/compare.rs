@@ -143,7 +143,7 @@ fn without_own(value: &Value) -> Value {
 }
 
 impl Uids {
-    pub(crate) fn learn(&mut self, expected: &Value, found: &Value) {
+    fn learn(&mut self, expected: &Value, found: &Value) {
         let (Value::Object(expected), Value::Object(found)) = (expected, found) else { return };
         for (name, uid) in expected {
             if let (Some(recorded), Some(ours)) = (uid.as_str(), found.get(name).and_then(Value::as_str)) {
