@@ -1,21 +1,21 @@
 //! Taking a backup.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::thread;
 
 use graphdb_archive::{
     ArchiveOptions, ArchiveWriter, EncryptionKey, GroupBackup, Iv, KeyValue, Manifest, SealedManifest, StoredObject,
-    user_meta,
+    backup_id, user_meta,
 };
-use graphdb_destination::open_location;
+use graphdb_destination::{Destination, open_location};
 use graphdb_storage::{Changes, ScanEntry, ScanValue, Store, StoreSnapshot};
 use graphdb_types::{BackupKey, DropOp, GroupId, Namespace, ObjectName, Schema, Ts, Uid};
 use time::OffsetDateTime;
 use tokio::sync::oneshot;
 
 use crate::catalogue::read_catalogue;
-use crate::commit::commit;
+use crate::commit::{NotCommitted, commit};
 use crate::error::{Error, Result};
 use crate::lock::LocationLock;
 use crate::plan::{BackupPlan, BackupRequest, Circumstances};
@@ -40,55 +40,114 @@ pub async fn backup(
 ) -> Result<SealedManifest> {
     progress.enter("plan");
     let destination = open_location(&request.destination).await?;
-    let lock = LocationLock::acquire(Arc::clone(&destination)).await?;
-    let outcome = async {
-        let catalogue = read_catalogue(&*destination).await?;
-        let newest_folder = catalogue.newest_folder().cloned();
-        let latest = if request.force_full { None } else { catalogue.latest()? };
-        let plan = BackupPlan::new(
-            latest.as_ref(),
-            request.force_full,
-            &Circumstances {
-                location: &destination.describe(),
-                identity: store.identity(),
-                key_check: context.key.as_ref().map(|key| key.check()),
-                newest_folder: newest_folder.as_ref(),
-                now: OffsetDateTime::now_utc(),
-                random: rand::random(),
-            },
-        )?;
-        tracing::info!(%plan, location = %destination.describe(), "backup begins");
+    backup_to(store, &destination, context, request.force_full, progress).await
+}
 
-        progress.enter("stream");
-        let scan = GroupScan::start(Arc::clone(store), plan.since).await?;
-        let instant = scan.instant.clone();
-        if instant.read_ts <= plan.since {
-            return Err(Error::NotAdvancing { read_ts: instant.read_ts, since: plan.since });
-        }
-        let name = plan.folder.archive(instant.read_ts, store.group());
-        let archive = {
-            let (name, context, progress) = (name.clone(), context.clone(), progress.clone());
-            stream_object(&*destination, &name.clone(), move |sink| {
-                scan.encode(EncodeJob { sink, name, context, progress })
-            })
-            .await?
-        };
-
-        progress.enter("commit");
-        let manifest = manifest(&plan, &instant, store.group(), archive, context);
-        let sealed = SealedManifest::seal(plan.folder.clone(), manifest, context.key.as_deref())?;
-        match commit(&*destination, &lock, &sealed).await {
-            Ok(()) => Ok(sealed),
-            Err(err) => {
-                // Without its manifest the archive is litter; if it cannot be removed either, it is ignored for ever.
-                _ = destination.delete(&name).await;
-                Err(err)
-            }
-        }
-    }
-    .await;
+/// As [`backup`], to a destination that is open already.
+pub async fn backup_to(
+    store: &Arc<Store>,
+    destination: &Arc<dyn Destination>,
+    context: &BackupContext,
+    force_full: bool,
+    progress: &Progress,
+) -> Result<SealedManifest> {
+    progress.enter("plan");
+    let lock = LocationLock::acquire(Arc::clone(destination)).await?;
+    let outcome = backup_locked(store, &**destination, context, force_full, progress, &lock).await;
     lock.release().await;
     outcome
+}
+
+async fn backup_locked(
+    store: &Arc<Store>,
+    destination: &dyn Destination,
+    context: &BackupContext,
+    force_full: bool,
+    progress: &Progress,
+    lock: &LocationLock,
+) -> Result<SealedManifest> {
+    let plan = plan(store, destination, context, force_full).await?;
+    tracing::info!(%plan, location = %destination.describe(), "backup begins");
+
+    progress.enter("stream");
+    let scan = GroupScan::start(Arc::clone(store), plan.since).await?;
+    let instant = scan.instant.clone();
+    if instant.read_ts <= plan.since {
+        return Err(Error::NotAdvancing { read_ts: instant.read_ts, since: plan.since });
+    }
+    let name = plan.folder.archive(instant.read_ts, store.group());
+    let job = (name.clone(), context.clone(), progress.clone());
+    let archive = stream_object(destination, &name, move |sink| {
+        let (name, context, progress) = job;
+        scan.encode(EncodeJob { sink, name, context, progress })
+    })
+    .await?;
+
+    progress.enter("commit");
+    let committed = async {
+        progress.check_cancelled()?;
+        let manifest = manifest(&plan, &instant, store.group(), archive, context);
+        let sealed = SealedManifest::seal(plan.folder.clone(), manifest, context.key.as_deref())?;
+        lock.check().await?;
+        Ok(sealed)
+    }
+    .await;
+    let sealed = match committed {
+        Ok(sealed) => sealed,
+        Err(err) => {
+            discard(destination, &name).await;
+            return Err(err);
+        }
+    };
+    match commit(destination, &sealed).await {
+        Ok(()) => Ok(sealed),
+        Err(NotCommitted { err, certain }) => {
+            if certain {
+                discard(destination, &name).await;
+            }
+            Err(err)
+        }
+    }
+}
+
+async fn plan(
+    store: &Arc<Store>,
+    destination: &dyn Destination,
+    context: &BackupContext,
+    force_full: bool,
+) -> Result<BackupPlan> {
+    let catalogue = read_catalogue(destination).await?;
+    let (newest_folder, backup_ids) = (catalogue.newest_folder().cloned(), catalogue.backup_ids());
+    let latest = if force_full { None } else { catalogue.latest()? };
+    BackupPlan::new(
+        latest.as_ref(),
+        force_full,
+        &Circumstances {
+            location: &destination.describe(),
+            identity: store.identity(),
+            key_check: context.key.as_ref().map(|key| key.check()),
+            newest_folder: newest_folder.as_ref(),
+            now: OffsetDateTime::now_utc(),
+            fresh_id: fresh_id(&backup_ids),
+        },
+    )
+}
+
+/// A name for a new series that no series at the location has.
+fn fresh_id(existing: &BTreeSet<String>) -> String {
+    loop {
+        let id = backup_id(rand::random());
+        if !existing.contains(&id) {
+            return id;
+        }
+    }
+}
+
+/// Removes an archive that no manifest names. If it cannot be removed it is litter, and ignored for ever.
+async fn discard(destination: &dyn Destination, archive: &ObjectName) {
+    if let Err(err) = destination.delete(archive).await {
+        tracing::warn!(%err, object = %archive, "the archive of a backup that failed could not be removed; nothing names it");
+    }
 }
 
 /// What a manifest says of the instant that is backed up.
@@ -171,7 +230,10 @@ impl GroupScan {
                 _ = outcome_out.send(encode(&snapshot, since, &schema, job));
             }
         };
-        thread::Builder::new().name("graphdb-backup".into()).spawn(run).map_err(|err| Error::Thread(err.to_string()))?;
+        thread::Builder::new()
+            .name("graphdb-backup".into())
+            .spawn(run)
+            .map_err(|err| Error::Thread(err.to_string()))?;
         let instant = instant.await.map_err(|_| Error::Thread("the scan of the store".into()))??;
         Ok(GroupScan { instant, job, outcome })
     }
@@ -269,11 +331,7 @@ impl Seen {
             return Ok(());
         }
         self.report(progress);
-        if progress.is_cancelled() {
-            Err(Error::Cancelled("the backup was stopped; nothing was recorded"))
-        } else {
-            Ok(())
-        }
+        progress.check_cancelled()
     }
 
     fn report(&mut self, progress: &Progress) {

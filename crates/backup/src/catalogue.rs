@@ -1,6 +1,6 @@
 //! What is at a location: the listing is the truth, there is no index that could be wrong.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use graphdb_archive::{
     BackupFolder, EncryptionKey, MANIFEST_FILE, MAX_MANIFEST_BYTES, ManifestError, SealedManifest, Series, choose,
@@ -34,6 +34,8 @@ pub struct BackupListing {
     pub groups: BTreeMap<u32, Vec<String>>,
     /// The folder at the location.
     pub path: String,
+    /// The exclusive start: the `read_ts` of the backup before; 0 for a full one.
+    pub since: u64,
     /// The instant the backup shows.
     pub read_ts: u64,
     /// `full` or `incremental`.
@@ -60,6 +62,7 @@ impl From<&SealedManifest> for BackupListing {
             encrypted: manifest.is_encrypted(),
             groups: manifest.groups.iter().map(|(id, group)| (id.0, names(group))).collect(),
             path: sealed.folder().to_string(),
+            since: manifest.since.0,
             read_ts: manifest.read_ts.0,
             kind: if manifest.is_full() { "full" } else { "incremental" },
             size_bytes: manifest.size_bytes(),
@@ -134,6 +137,11 @@ impl Catalogue {
         self.newest_folder.as_ref()
     }
 
+    /// The names of the series, as far as their manifests can be read.
+    pub(crate) fn backup_ids(&self) -> BTreeSet<String> {
+        self.backups.iter().map(|backup| backup.manifest().backup_id.clone()).collect()
+    }
+
     /// All backups, oldest first.
     ///
     /// # Errors
@@ -158,8 +166,10 @@ impl Catalogue {
     ) -> Result<Series> {
         let location = self.location.clone();
         let chosen = choose(self.backups, backup_id, backup_num);
-        // A manifest that cannot be read may be the one that is missing: it is the better explanation, and for "the newest" the only one.
-        if !self.unreadable.is_empty() && (chosen.is_err() || backup_id.is_none()) {
+        // A manifest that cannot be read may be the one that is missing, or the newest: only a series that was asked for by name, up to a
+        // number that is there, does without it.
+        let named = backup_id.is_some() && backup_num.is_some();
+        if !self.unreadable.is_empty() && (chosen.is_err() || !named) {
             return Err(self.unreadable.remove(0).into());
         }
         let series = chosen.map_err(|source| Error::Series { location, source, advice: "" })?;

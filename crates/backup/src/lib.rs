@@ -27,9 +27,10 @@ mod jobs;
 mod node;
 mod swap;
 
-pub use backup::{BackupContext, backup};
+pub use backup::{BackupContext, backup, backup_to};
 pub use catalogue::{BackupListing, Catalogue, list_backups, read_catalogue};
 pub use error::{Error, Result};
+pub use graphdb_archive::EncryptionKey;
 pub use jobs::{JobKind, JobRecord, JobStatus};
 pub use lock::LocationLock;
 pub use node::{BackupDone, Node, NodeOptions};

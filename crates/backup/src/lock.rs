@@ -3,13 +3,14 @@
 //! Locks are numbered (`graphdb.lock.1`, `graphdb.lock.2`, …). The one with the greatest number counts; one that has expired, or whose
 //! process is gone from this host, is passed by creating the next number, which only one of many can do.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use graphdb_destination::{Destination, Put};
+use graphdb_destination::{Destination, ObjectMeta, Put};
 use graphdb_types::ObjectName;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -48,6 +49,7 @@ pub struct LocationLock {
     name: ObjectName,
     lost: Arc<AtomicBool>,
     renewal: JoinHandle<()>,
+    _ours: Ours,
 }
 
 impl LocationLock {
@@ -57,20 +59,15 @@ impl LocationLock {
     /// [`Error::Busy`] if somebody holds it.
     pub async fn acquire(destination: Arc<dyn Destination>) -> Result<LocationLock> {
         let location = destination.describe();
-        let mut number = 0;
-        let mut passed = Vec::new();
-        for object in destination.list(PREFIX).await? {
-            let Some(found) = object.name.as_str().strip_prefix(PREFIX).and_then(|n| n.parse::<u64>().ok()) else {
-                continue;
-            };
-            number = number.max(found);
-            passed.push((found, object.name));
-        }
-        if let Some((_, newest)) = passed.iter().max_by_key(|(found, _)| *found) {
+        let passed = list(&*destination).await?;
+        if let Some(newest) = newest(&passed) {
             refuse_if_held(&*destination, newest, &location).await?;
         }
-        let name: ObjectName = format!("{PREFIX}{}", number + 1).parse().expect("a number makes an object name");
+        let number = passed.last_key_value().map_or(0, |(number, _)| *number);
+        let name: ObjectName =
+            format!("{PREFIX}{}", number.saturating_add(1)).parse().expect("a number makes an object name");
         let record = LockRecord::new();
+        let ours = Ours::note(&record.owner);
         match destination.put(&name, record.to_bytes(), Put::Create).await {
             Ok(()) => {}
             Err(err) if err.is_conflict() => {
@@ -79,25 +76,23 @@ impl LocationLock {
             }
             Err(err) => return Err(err.into()),
         }
-        for (_, name) in passed {
+        for name in passed.into_values() {
             // A leftover that cannot be deleted does no harm: ours has the greater number.
             _ = destination.delete(&name).await;
         }
         let lost = Arc::new(AtomicBool::new(false));
         let renewal = tokio::spawn(renew(Arc::clone(&destination), name.clone(), record, Arc::clone(&lost)));
-        Ok(LocationLock { destination, name, lost, renewal })
+        Ok(LocationLock { destination, name, lost, renewal, _ours: ours })
     }
 
-    /// Proves that nobody else took the lock meanwhile; to be asked right before a commit.
+    /// Proves that nobody else took the lock meanwhile; to be asked right before a commit. It is not enough that ours is there: who passed
+    /// us may have failed to remove it, or a renewal may have put it back.
     pub async fn check(&self) -> Result<()> {
-        let lost = || Error::LockLost { location: self.destination.describe() };
-        if self.lost.load(Ordering::Acquire) {
-            return Err(lost());
-        }
-        match self.destination.stat(&self.name).await {
-            Ok(_) => Ok(()),
-            Err(err) if err.is_not_found() => Err(lost()),
-            Err(err) => Err(err.into()),
+        let newest = newest(&list(&*self.destination).await?).cloned();
+        if newest.as_ref() == Some(&self.name) && !self.lost.load(Ordering::Acquire) {
+            Ok(())
+        } else {
+            Err(Error::LockLost { location: self.destination.describe() })
         }
     }
 
@@ -113,6 +108,41 @@ impl LocationLock {
 impl Drop for LocationLock {
     fn drop(&mut self) {
         self.renewal.abort();
+    }
+}
+
+/// The locks at a destination, by number.
+async fn list(destination: &dyn Destination) -> Result<BTreeMap<u64, ObjectName>> {
+    let numbered = |object: ObjectMeta| {
+        let number = object.name.as_str().strip_prefix(PREFIX)?.parse().ok()?;
+        Some((number, object.name))
+    };
+    Ok(destination.list(PREFIX).await?.into_iter().filter_map(numbered).collect())
+}
+
+/// The lock that counts.
+fn newest(locks: &BTreeMap<u64, ObjectName>) -> Option<&ObjectName> {
+    locks.last_key_value().map(|(_, name)| name)
+}
+
+/// The locks that this process holds. One that names this process and is not among them was left behind, by a backup that could not
+/// remove it or did not learn that it had it.
+static HELD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// An owner among [`HELD`], until dropped.
+#[derive(Debug)]
+struct Ours(String);
+
+impl Ours {
+    fn note(owner: &str) -> Ours {
+        HELD.lock().unwrap_or_else(PoisonError::into_inner).insert(owner.to_owned());
+        Ours(owner.to_owned())
+    }
+}
+
+impl Drop for Ours {
+    fn drop(&mut self) {
+        HELD.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
     }
 }
 
@@ -172,7 +202,10 @@ impl LockRecord {
     fn is_held(&self) -> bool {
         let here = self.host == host_name() && !self.host.is_empty() && self.started.is_some();
         let gone = here && process_start(self.pid) != self.started;
-        !gone && now().unix_timestamp() <= self.expires_at_unix
+        let let_go = here
+            && self.pid == std::process::id()
+            && !HELD.lock().unwrap_or_else(PoisonError::into_inner).contains(&self.owner);
+        !gone && !let_go && now().unix_timestamp() <= self.expires_at_unix
     }
 
     fn holder(&self) -> String {
@@ -252,5 +285,22 @@ mod tests {
         let first = LocationLock::acquire(Arc::clone(&place)).await.unwrap();
         place.delete(&first.name).await.unwrap();
         assert!(matches!(first.check().await, Err(Error::LockLost { .. })));
+        let second = LocationLock::acquire(Arc::clone(&place)).await.unwrap();
+        // The first holder's renewal comes too late and puts its lock back.
+        place.put(&"graphdb.lock.0".parse().unwrap(), Bytes::new(), Put::Create).await.unwrap();
+        second.check().await.unwrap();
+        place.put(&"graphdb.lock.2".parse().unwrap(), Bytes::new(), Put::Create).await.unwrap();
+        assert!(matches!(second.check().await, Err(Error::LockLost { .. })));
+    }
+
+    #[tokio::test]
+    async fn a_lock_that_its_holder_could_not_remove_is_passed() {
+        let place = memory();
+        let first = LocationLock::acquire(Arc::clone(&place)).await.unwrap();
+        let left_behind = place.get(&first.name, MAX_LOCK_BYTES).await.unwrap();
+        let name = first.name.clone();
+        first.release().await;
+        place.put(&name, left_behind, Put::Create).await.unwrap();
+        LocationLock::acquire(place).await.unwrap();
     }
 }

@@ -1,3 +1,4 @@
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -51,6 +52,8 @@ struct Inner {
     options: NodeOptions,
     /// `None` while it is exchanged.
     store: RwLock<Option<Arc<Store>>>,
+    /// Keeps other processes out, also while the store is exchanged.
+    lock: std::sync::Mutex<Option<File>>,
     draining: AtomicBool,
     closing: AtomicBool,
     jobs: Jobs,
@@ -76,17 +79,22 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(60);
 impl Node {
     /// Opens the store in `postings` after finishing or undoing what an interrupted restore left. Blocks.
     pub fn open(postings: &Path, options: NodeOptions) -> Result<Node> {
+        // Before anything is settled: what looks interrupted may be the work of another process.
+        let lock = swap::lock(postings)?;
         let jobs = Jobs::open(&swap::jobs_dir(postings))?;
-        swap::settle(postings, &jobs, |dir| {
-            let store = Store::open(dir, options.store.clone()).ok()?;
-            Some(store.identity().epoch)
-        })?;
+        let open = |dir: &Path| Store::open(dir, options.store.clone()).map_err(Error::from);
+        let replaced = swap::settle(postings, &jobs, |dir| Ok(open(dir)?.identity().epoch))?;
+        let store = open(postings)?;
+        for old in replaced {
+            let old = open(&old)?;
+            handed_out(&old).raise(&store)?;
+        }
         swap::prune_replaced(&jobs, options.keep_replaced.as_secs() as i64)?;
-        let store = Store::open(postings, options.store.clone())?;
         let inner = Inner {
             postings: postings.to_owned(),
             options,
             store: RwLock::new(Some(store)),
+            lock: std::sync::Mutex::new(Some(lock)),
             draining: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             jobs,
@@ -268,7 +276,7 @@ impl Node {
         let unknown = || Error::NoRollback { id, why: "there is no such restore".into() };
         let mut record = self.inner.jobs.get(JobKind::Restore, id).ok_or_else(unknown)?;
         let source = swap::rollback_source(&record)?;
-        let aside = swap::beside(&self.inner.postings, &format!(".rolled-back-{id}"));
+        let aside = swap::rolled_back_dir(&self.inner.postings, id);
         self.exchange(&source, &aside).await?;
         swap::remove(&aside)?;
         record.replaced = None;
@@ -291,33 +299,31 @@ impl Node {
     }
 
     fn exchange_blocking(&self, new: &Path, aside: &Path) -> Result<()> {
-        let mut place = self.inner.store.write().unwrap_or_else(PoisonError::into_inner);
-        let store = place.take().ok_or(Error::Swapping)?;
-        let open = || Store::open(&self.inner.postings, self.inner.options.store.clone());
+        // The place is empty meanwhile, and not locked: who asks is told at once.
+        let place = || self.inner.store.write().unwrap_or_else(PoisonError::into_inner);
+        let store = place().take().ok_or(Error::Swapping)?;
+        let open = || Store::open(&self.inner.postings, self.inner.options.store.clone()).map_err(Error::from);
         let handed_out = match close(store) {
             Ok(handed_out) => handed_out,
             Err((store, err)) => {
-                *place = Some(store.map_or_else(open, Ok)?);
+                *place() = Some(store.map_or_else(open, Ok)?);
                 return Err(err);
             }
         };
         if let Err(err) = swap::exchange(new, &self.inner.postings, aside) {
-            *place = Some(open()?);
+            *place() = Some(open()?);
             return Err(err);
         }
-        match open() {
+        match open().and_then(|store| handed_out.raise(&store).map(|()| store)) {
             Ok(store) => {
-                store.raise_lease(Leased::Uid, handed_out.uid)?;
-                store.raise_lease(Leased::Namespace, handed_out.namespace)?;
-                store.raise_lease(Leased::Ts, handed_out.ts.0)?;
-                *place = Some(store);
+                *place() = Some(store);
                 Ok(())
             }
             Err(err) => {
                 tracing::error!(%err, "the new store cannot be opened; the old one is put back");
                 swap::exchange(aside, &self.inner.postings, new)?;
-                *place = Some(open()?);
-                Err(err.into())
+                *place() = Some(open()?);
+                Err(err)
             }
         }
     }
@@ -334,10 +340,13 @@ impl Node {
         if let Some(store) = store {
             _ = task::spawn_blocking(move || store.close()).await;
         }
+        drop(self.inner.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
-    /// Removes replaced stores whose time has come; to be called now and then.
+    /// Removes replaced stores whose time has come; to be called now and then. Does nothing while a restore or a rollback runs: it may be
+    /// putting one of them back.
     pub fn prune(&self) -> Result<()> {
+        let Ok(_alone) = self.inner.restore.try_lock() else { return Ok(()) };
         swap::prune_replaced(&self.inner.jobs, self.inner.options.keep_replaced.as_secs() as i64)
     }
 
@@ -413,6 +422,16 @@ fn handed_out(store: &Store) -> Above {
         ts: Ts(below(Leased::Ts)),
         uid: below(Leased::Uid),
         namespace: below(Leased::Namespace),
+    }
+}
+
+impl Above {
+    /// What the old store handed out until it was closed is not handed out again.
+    fn raise(&self, store: &Store) -> Result<()> {
+        store.raise_lease(Leased::Uid, self.uid)?;
+        store.raise_lease(Leased::Namespace, self.namespace)?;
+        store.raise_lease(Leased::Ts, self.ts.0)?;
+        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use graphdb_archive::{BackupFolder, KeyCheck, Series, Sha256Digest, backup_id};
+use graphdb_archive::{BackupFolder, KeyCheck, Series, Sha256Digest};
 use graphdb_storage::Identity;
 use graphdb_types::Ts;
 use time::{Duration, OffsetDateTime};
@@ -39,7 +39,8 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) key_check: Option<KeyCheck>,
     pub(crate) newest_folder: Option<&'a BackupFolder>,
     pub(crate) now: OffsetDateTime,
-    pub(crate) random: [u8; 4],
+    /// A name for a new series that the location has not.
+    pub(crate) fresh_id: String,
 }
 
 impl BackupPlan {
@@ -51,7 +52,7 @@ impl BackupPlan {
         let folder = folder_after(at.newest_folder, at.now);
         let Some(series) = latest.filter(|_| !force_full) else {
             return Ok(BackupPlan {
-                backup_id: backup_id(at.random),
+                backup_id: at.fresh_id.clone(),
                 backup_num: 1,
                 since: Ts::ZERO,
                 parent: None,

@@ -1,6 +1,8 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::error::{Error, Result};
+
 /// How far a backup or restore has come, and the switch that stops it. Clones share both.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
@@ -59,6 +61,11 @@ impl Progress {
     /// Asks the work to stop; what it wrote so far is removed.
     pub fn cancel(&self) {
         self.state.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// An error if the backup should stop.
+    pub(crate) fn check_cancelled(&self) -> Result<()> {
+        if self.is_cancelled() { Err(Error::Cancelled("the backup was stopped; nothing was recorded")) } else { Ok(()) }
     }
 
     /// Whether the work should stop.

@@ -81,7 +81,11 @@ pub(crate) struct Above {
 impl RestorePlan {
     /// Proves the series. Nothing is written.
     pub async fn prove(request: &RestoreRequest) -> Result<RestorePlan> {
-        let destination = open_existing_location(&request.location).await?;
+        RestorePlan::prove_at(open_existing_location(&request.location).await?, request).await
+    }
+
+    /// As [`RestorePlan::prove`], at a destination that is open already.
+    pub async fn prove_at(destination: Arc<dyn Destination>, request: &RestoreRequest) -> Result<RestorePlan> {
         let catalogue = read_catalogue(&*destination).await?;
         let series = catalogue.choose(request.backup_id.as_deref(), request.backup_num, request.key.as_deref())?;
         let plan = RestorePlan { destination, series, key: request.key.clone() };
@@ -118,6 +122,11 @@ impl RestorePlan {
         self.newest().groups.keys().copied().collect()
     }
 
+    /// Restores every group below `parent`; see [`restore_offline`].
+    pub async fn restore_offline(&self, parent: &Path, progress: &Progress) -> Result<RestoreReport> {
+        restore_groups(self, parent, progress).await
+    }
+
     /// Builds the store of one group in `dir`, which must not exist, and proves every object while reading it.
     pub(crate) async fn build(
         &self,
@@ -150,7 +159,7 @@ impl RestorePlan {
                 .await?
                 .map_err(at_object)?;
             entries += part.archive.entries;
-            sources.push(Source::new(reader, object, part.archive.clone(), &manifests, age));
+            sources.push(Source::new(reader, object, part.archive, &manifests, age));
         }
         progress.expect(entries);
         Ok(sources)
@@ -192,7 +201,10 @@ fn build_store(
 /// Restores every group into `p<group>` below `parent`. Each must be absent or empty; all are built beside before the first is put in place.
 pub async fn restore_offline(request: &RestoreRequest, parent: &Path, progress: &Progress) -> Result<RestoreReport> {
     progress.enter("prove");
-    let plan = RestorePlan::prove(request).await?;
+    RestorePlan::prove(request).await?.restore_offline(parent, progress).await
+}
+
+async fn restore_groups(plan: &RestorePlan, parent: &Path, progress: &Progress) -> Result<RestoreReport> {
     let targets: Vec<(GroupId, PathBuf)> =
         plan.groups().into_iter().map(|group| (group, parent.join(format!("p{group}")))).collect();
     for (_, target) in &targets {

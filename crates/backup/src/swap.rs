@@ -4,8 +4,8 @@
 //! `p.jobs` (records). The swap exchanges `p` and `p.restore-<id>`; whoever opens the node afterwards tells by the epoch in `p` whether
 //! it happened.
 
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -31,6 +31,10 @@ pub(crate) fn staging_dir(postings: &Path, id: u64) -> PathBuf {
 
 pub(crate) fn replaced_dir(postings: &Path, id: u64) -> PathBuf {
     beside(postings, &format!(".replaced-{id}"))
+}
+
+pub(crate) fn rolled_back_dir(postings: &Path, id: u64) -> PathBuf {
+    beside(postings, &format!(".rolled-back-{id}"))
 }
 
 /// Exchanges two directories; what stood in `place` is then at `aside`. On failure both are where they were. On file systems that cannot
@@ -62,9 +66,45 @@ fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
+/// Locks the node that lives in `postings` against other processes, until the file is closed. The store's own lock does not do: the
+/// store is closed, and another directory, while it is exchanged.
+pub(crate) fn lock(postings: &Path) -> Result<File> {
+    let dir = jobs_dir(postings);
+    fs::create_dir_all(&dir).map_err(Error::io("create", &dir))?;
+    let path = dir.join("lock");
+    let mut file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .read(true)
+        .write(true)
+        .open(&path)
+        .map_err(Error::io("open", &path))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::Error(err)) => return Err(Error::io("lock", &path)(err)),
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            _ = file.read_to_string(&mut holder);
+            let holder = if holder.trim().is_empty() { "another process" } else { holder.trim() }.to_owned();
+            return Err(graphdb_storage::Error::Locked { dir: postings.to_owned(), holder }.into());
+        }
+    }
+    file.set_len(0)
+        .and_then(|()| writeln!(file, "process {}", std::process::id()))
+        .map_err(Error::io("write", &path))?;
+    Ok(file)
+}
+
 /// Finishes or undoes restores that the end of the process interrupted. To be called before the store is opened, with a way to learn the
-/// epoch of a closed store.
-pub(crate) fn settle(postings: &Path, jobs: &Jobs, epoch_of: impl Fn(&Path) -> Option<u64>) -> Result<()> {
+/// epoch of a closed store. Gives the stores that were replaced: what they handed out must not be handed out again.
+pub(crate) fn settle(postings: &Path, jobs: &Jobs, epoch_of: impl Fn(&Path) -> Result<u64>) -> Result<Vec<PathBuf>> {
+    let mut stores = Vec::new();
+    for record in jobs.all() {
+        // What a rollback put aside and could not remove any more.
+        if record.kind == JobKind::Restore {
+            remove(&rolled_back_dir(postings, record.id))?;
+        }
+    }
     for mut record in jobs.all() {
         if record.kind != JobKind::Restore || record.status != JobStatus::Running {
             continue;
@@ -76,7 +116,8 @@ pub(crate) fn settle(postings: &Path, jobs: &Jobs, epoch_of: impl Fn(&Path) -> O
             fs::rename(back, postings).map_err(Error::io("put the store at", postings))?;
             sync_dir(parent(postings))?;
         }
-        let swapped = record.epoch.is_some() && epoch_of(postings) == record.epoch;
+        // A store that cannot be opened now may be the restored one, and then the old one must not be removed.
+        let swapped = record.epoch.is_some() && exists(postings)? && Some(epoch_of(postings)?) == record.epoch;
         if swapped {
             if exists(&staging)? {
                 fs::rename(&staging, &replaced).map_err(Error::io("keep the replaced store as", &replaced))?;
@@ -84,6 +125,7 @@ pub(crate) fn settle(postings: &Path, jobs: &Jobs, epoch_of: impl Fn(&Path) -> O
             record.status = JobStatus::Success;
             record.percent = 100.0;
             record.replaced = exists(&replaced)?.then_some(replaced);
+            stores.extend(record.replaced.clone());
         } else {
             remove(&staging)?;
             record.status = JobStatus::Failed;
@@ -91,7 +133,7 @@ pub(crate) fn settle(postings: &Path, jobs: &Jobs, epoch_of: impl Fn(&Path) -> O
         }
         jobs.put(record)?;
     }
-    Ok(())
+    Ok(stores)
 }
 
 /// Removes replaced stores that are older than `keep_seconds`.
