@@ -11,11 +11,12 @@ use graphdb_types::{GroupId, Predicate, PredicateSchema, Ts, TypeDef};
 use rocksdb::{Cache, DB, IngestExternalFileOptions, SstFileWriter, WriteBatch};
 
 use crate::alter::SchemaChange;
+use crate::directory::{GROUP_FILE, create_rocks, family_options};
 use crate::error::{Error, Result};
 use crate::layout::{COMPLETE, POSTINGS, put_version};
 use crate::meta::{self, Identity, Leased};
 use crate::schema_history::put_schema_change;
-use crate::store::{StoreOptions, create_rocks, family_options};
+use crate::store::StoreOptions;
 use crate::versions::postings_family;
 
 /// Entries collected for one file. Memory is this times (threads + 2).
@@ -157,7 +158,7 @@ impl StoreBuilder {
             db.flush_cf(family).map_err(Error::rocks("flush"))?;
         }
         drop(db);
-        let group = self.dir.join("group_id");
+        let group = self.dir.join(GROUP_FILE);
         fs::write(&group, format!("{}\n", self.group)).map_err(Error::io("write", &group))?;
         sync_path(&group)?;
         sync_path(&self.dir)

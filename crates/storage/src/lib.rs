@@ -19,7 +19,10 @@ mod meta;
 mod log;
 
 mod oracle;
+mod published;
 mod schema_history;
+
+mod directory;
 mod store;
 
 mod derive;
