@@ -72,17 +72,18 @@ pub fn write_sample(scale: u64, rdf: &mut impl Write, schema: &mut impl Write) -
 
 /// Writes a graph of films, the same on every machine, to try graphdb with.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = "Example:\n  graphdb sample --scale 1000000 --output /tmp/films")]
 pub struct SampleArgs {
     /// Number of nodes; about nine N-Quads are written for each
-    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(MIN_SCALE..=MAX_SCALE))]
+    #[arg(long, value_name = "N", env = "GRAPHDB_SCALE", default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(MIN_SCALE..=MAX_SCALE))]
     pub scale: u64,
 
     /// Directory to write sample.rdf.gz and sample.schema to; made if it is missing
-    #[arg(short, long, value_name = "DIR", default_value = ".")]
+    #[arg(short, long, value_name = "DIR", env = "GRAPHDB_SAMPLE_OUTPUT", default_value = ".")]
     pub output: PathBuf,
 
     /// Write sample.rdf without compression
-    #[arg(long)]
+    #[arg(long, env = "GRAPHDB_PLAIN")]
     pub plain: bool,
 }
 

@@ -1,0 +1,126 @@
+//! Which sub-commands there are.
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::backup::BackupArgs;
+use crate::config::ServeFlags;
+use crate::health::HealthArgs;
+use crate::live::LiveArgs;
+use crate::lsbackup::LsbackupArgs;
+use crate::restore::RestoreArgs;
+use crate::sample::SampleArgs;
+use crate::{argv, backup, failure, health, live, lsbackup, restore, sample, serve};
+
+/// A graph database node whose data can always be got back.
+#[derive(Debug, Parser)]
+#[command(name = "graphdb", version, max_term_width = 110, subcommand_required = true, after_help = AFTER_HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Flags are read with dashes or underscores, and from GRAPHDB_… variables.
+Exit codes: 0 done, 1 failed, 2 misused.
+
+A first round:
+  graphdb sample --output /tmp/films
+  graphdb serve --postings /tmp/p &
+  graphdb live -f /tmp/films/sample.rdf.gz -s /tmp/films/sample.schema
+  graphdb backup --destination /tmp/backups
+  graphdb lsbackup --location /tmp/backups
+  graphdb restore --location /tmp/backups --postings /tmp/restored --force-zero=false";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve a graph: clients' endpoints, and backups and restores through GraphQL at /admin
+    #[command(visible_alias = "alpha")]
+    Serve(Box<ServeFlags>),
+    /// Load RDF or JSON into a running node
+    Live(LiveArgs),
+    /// Ask a running node for a backup
+    Backup(BackupArgs),
+    /// List the backups at a location
+    Lsbackup(LsbackupArgs),
+    /// Restore a backup into directories that a node can then serve (offline)
+    Restore(RestoreArgs),
+    /// Write a graph of films to try graphdb with
+    Sample(SampleArgs),
+    /// Say whether a node is healthy, by exit code
+    Health(HealthArgs),
+    /// Print the version
+    Version,
+}
+
+/// Runs the command with these arguments, the first of which is its own name.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(argv::with_dashes(args)) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too; they are printed on stdout and are no misuse.
+            _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    match execute(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failure::report(&error),
+    }
+}
+
+fn execute(command: Command) -> anyhow::Result<()> {
+    if !matches!(command, Command::Serve(_)) {
+        log_warnings();
+    }
+    match command {
+        Command::Serve(flags) => serve::run(*flags),
+        Command::Live(args) => live::run(args),
+        Command::Backup(args) => backup::run(args),
+        Command::Lsbackup(args) => lsbackup::run(args),
+        Command::Restore(args) => restore::run(args),
+        Command::Sample(args) => sample::run(args),
+        Command::Health(args) => health::run(args),
+        Command::Version => {
+            println!("graphdb {}", env!("CARGO_PKG_VERSION"));
+            Ok(())
+        }
+    }
+}
+
+/// What the libraries find worth a warning; `RUST_LOG` asks for more.
+fn log_warnings() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_flags_of_every_sub_command_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_a_variable_of_its_own_name() {
+        for command in Cli::command().get_subcommands() {
+            for arg in command.get_arguments().filter(|arg| arg.get_long().is_some() && !arg.is_hide_set()) {
+                let long = arg.get_long().expect("only those were asked for");
+                if matches!(long, "help" | "version") {
+                    continue;
+                }
+                let variable = arg.get_env().and_then(|name| name.to_str()).unwrap_or_default();
+                let name = long.replace('-', "_").to_uppercase();
+                let own = [format!("GRAPHDB_{name}"), format!("GRAPHDB_{}_{name}", command.get_name().to_uppercase())];
+                assert!(own.iter().any(|own| own == variable), "{} --{long}: {variable:?}", command.get_name());
+            }
+        }
+    }
+}

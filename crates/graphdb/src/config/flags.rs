@@ -1,0 +1,266 @@
+//! The flags of `serve` as one table, from which the command line, the environment and the configuration file are read alike.
+
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+
+/// A flag of `serve`. Its long name is also its key in a configuration file.
+#[derive(Debug)]
+pub(crate) struct Flag {
+    pub(crate) name: &'static str,
+    pub(crate) short: Option<char>,
+    pub(crate) variable: &'static str,
+    pub(crate) value: &'static str,
+    pub(crate) help: &'static str,
+}
+
+const fn flag(name: &'static str, variable: &'static str, value: &'static str, help: &'static str) -> Flag {
+    Flag { name, short: None, variable, value, help }
+}
+
+/// The flags that `--help` shows, in its order.
+pub(crate) const FLAGS: &[Flag] = &[
+    Flag {
+        short: Some('p'),
+        ..flag("postings", "GRAPHDB_POSTINGS", "DIR", "Directory of the data; made if it is missing [default: p]")
+    },
+    flag("http", "GRAPHDB_HTTP", "ADDR", "Address to serve on; port 0 picks a free one [default: 127.0.0.1:8080]"),
+    flag(
+        "whitelist",
+        "GRAPHDB_WHITELIST",
+        "LIST",
+        "Who may use /admin, /alter and /assign besides this machine: addresses, networks (10.0.0.0/8), ranges (low:high) and \
+         host names, separated by commas [default: nobody]",
+    ),
+    flag(
+        "auth-token-file",
+        "GRAPHDB_AUTH_TOKEN_FILE",
+        "FILE",
+        "File with the token that /admin, /alter and /assign want in the header X-Dgraph-AuthToken",
+    ),
+    flag(
+        "encryption-key-file",
+        "GRAPHDB_ENCRYPTION_KEY_FILE",
+        "FILE",
+        "File of 16, 24 or 32 bytes: backups are encrypted with AES-128, -192 or -256",
+    ),
+    flag(
+        "gzip-level",
+        "GRAPHDB_GZIP_LEVEL",
+        "N",
+        "How hard backups are compressed, 1 (fast) to 12 (small) [default: 2]",
+    ),
+    flag("cache-mb", "GRAPHDB_CACHE_MB", "N", "Memory for cached data, in MiB [default: 256]"),
+    flag(
+        "keep-replaced",
+        "GRAPHDB_KEEP_REPLACED",
+        "DURATION",
+        "How long an online restore keeps the data it replaced, so that it can be rolled back: 90s, 30m, 24h, 7d [default: 24h]",
+    ),
+    flag(
+        "log-format",
+        "GRAPHDB_LOG_FORMAT",
+        "FORMAT",
+        "How to log on stderr: text or json; RUST_LOG says how much [default: text]",
+    ),
+    flag(
+        "sync",
+        "GRAPHDB_SYNC",
+        "on|off",
+        "Whether a commit waits for the disk; without, a power failure loses the last ones [default: on]",
+    ),
+    Flag {
+        short: Some('o'),
+        ..flag("port-offset", "GRAPHDB_PORT_OFFSET", "N", "Added to the port of --http, as in Dgraph [default: 0]")
+    },
+    flag("security", "GRAPHDB_SECURITY", "SUPERFLAG", "Dgraph's form: \"whitelist=LIST; token=TEXT\""),
+    flag("encryption", "GRAPHDB_ENCRYPTION", "SUPERFLAG", "Dgraph's form: \"key-file=FILE\""),
+    flag("config", CONFIG_VARIABLE, "FILE", "TOML file with any of these flags as keys, without the dashes in front"),
+];
+
+const CONFIG_VARIABLE: &str = "GRAPHDB_CONFIG";
+
+/// Dgraph's flags that mean something here and that `--help` does not show.
+pub(crate) const HIDDEN: &[&str] = &["auth-token", "cache"];
+
+/// Dgraph's flags with a value for what this node does not have. They are accepted so that old service files start.
+pub(crate) const IGNORED: &[&str] = &[
+    "zero",
+    "my",
+    "wal",
+    "tmp",
+    "export",
+    "raft",
+    "badger",
+    "badger.compression",
+    "telemetry",
+    "limit",
+    "graphql",
+    "trace",
+    "jaeger.collector",
+    "datadog.collector",
+    "audit",
+    "cdc",
+    "ludicrous",
+    "ludicrous-concurrency",
+    "survive",
+    "lru-mb",
+    "cache-percentage",
+    "idx",
+    "snapshot-after",
+    "pending-proposals",
+    "mutations",
+    "query-edge-limit",
+    "normalize-node-limit",
+    "mutations-nquad-limit",
+    "abort-older-than",
+    "max-retries",
+    "graphql-poll-interval",
+    "graphql-lambda-url",
+    "feature-flags",
+    "custom-tokenizers",
+    "lambda",
+    "cwd",
+    "profile-mode",
+    "block-rate",
+    "log-dir",
+    "vmodule",
+    "tls",
+    "tls-cacert",
+    "tls-node-cert",
+    "tls-node-key",
+    "tls-cert",
+    "tls-key",
+    "tls-client-auth",
+];
+
+/// As [`IGNORED`], but true or false.
+pub(crate) const IGNORED_SWITCHES: &[&str] = &[
+    "bindall",
+    "mcp",
+    "enable-sentry",
+    "expose-trace",
+    "ludicrous-mode",
+    "graphql-introspection",
+    "graphql-debug",
+    "graphql-extensions",
+    "tls-use-system-ca",
+    "tls-internal-port-enabled",
+    "logtostderr",
+    "alsologtostderr",
+];
+
+/// Dgraph's flags that nobody would want to be ignored, and why.
+pub(crate) const REFUSED: &[(&str, &str)] = &[
+    ("acl", NO_ACL),
+    ("acl-secret-file", NO_ACL),
+    ("vault", NO_VAULT),
+    ("vault-addr", NO_VAULT),
+    ("vault-roleid-file", NO_VAULT),
+    ("vault-secretid-file", NO_VAULT),
+    ("vault-path", NO_VAULT),
+    ("vault-field", NO_VAULT),
+    ("vault-format", NO_VAULT),
+];
+
+const NO_ACL: &str =
+    "this version has no access control lists, and without them everybody who reaches the node could read and write";
+const NO_VAULT: &str = "this version does not read keys from Vault, and without the key backups would not be encrypted; use --encryption-key-file";
+
+const SHORTS_OF_IGNORED: &[(&str, char)] = &[("zero", 'z'), ("wal", 'w'), ("lru-mb", 'l')];
+
+const AFTER_HELP: &str = "\
+Each flag is also read from its variable and from the configuration file; a flag wins over a variable, and that over the file.
+Flags of Dgraph's alpha for what this node does not have are accepted and ignored.
+
+Examples:
+  graphdb serve --postings /var/lib/graphdb/p
+  graphdb serve --http 0.0.0.0:8080 --whitelist 10.0.0.0/8 --auth-token-file /etc/graphdb/token
+  graphdb serve --encryption-key-file /etc/graphdb/backup.key      # head -c 32 /dev/urandom > backup.key
+  graphdb serve --config /etc/graphdb/graphdb.toml
+
+A backup, once it serves:
+  curl -H 'Content-Type: application/graphql' http://127.0.0.1:8080/admin \\
+    -d 'mutation { backup(input: {destination: \"/srv/backups\"}) { response { code message } } }'";
+
+/// What one source says: flags with their texts, in the order of the table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Layer {
+    /// Where from, for messages: `command line`, `environment`, or the file.
+    pub(crate) source: String,
+    pub(crate) values: Vec<(String, String)>,
+}
+
+impl Layer {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.values.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// The flags of `serve` as they were given, not yet understood.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ServeFlags {
+    pub(crate) command_line: Layer,
+    pub(crate) environment: Layer,
+}
+
+/// Whether a configuration file may hold this key.
+pub(crate) fn is_known(name: &str) -> bool {
+    name != "config" && all_names().any(|known| known == name)
+}
+
+fn all_names() -> impl Iterator<Item = &'static str> {
+    let shown = FLAGS.iter().map(|flag| flag.name);
+    let refused = REFUSED.iter().map(|(name, _)| *name);
+    shown
+        .chain(HIDDEN.iter().copied())
+        .chain(IGNORED.iter().copied())
+        .chain(IGNORED_SWITCHES.iter().copied())
+        .chain(refused)
+}
+
+impl Args for ServeFlags {
+    fn augment_args(command: Command) -> Command {
+        let shown = FLAGS.iter().map(|flag| {
+            let arg = valued(flag.name).value_name(flag.value).help(flag.help).env(flag.variable);
+            if let Some(short) = flag.short { arg.short(short) } else { arg }
+        });
+        let short = |name| SHORTS_OF_IGNORED.iter().find(|(known, _)| *known == name).map(|(_, short)| *short);
+        let hidden = HIDDEN.iter().chain(IGNORED).chain(REFUSED.iter().map(|(name, _)| name)).map(|name| {
+            let arg = valued(name).hide(true);
+            if let Some(short) = short(*name) { arg.short(short) } else { arg }
+        });
+        let switches = IGNORED_SWITCHES
+            .iter()
+            .map(|name| valued(name).hide(true).num_args(0..=1).require_equals(true).default_missing_value("true"));
+        command.args(shown).args(hidden).args(switches).after_help(AFTER_HELP)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        ServeFlags::augment_args(command)
+    }
+}
+
+fn valued(name: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::Set).allow_hyphen_values(true)
+}
+
+impl FromArgMatches for ServeFlags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<ServeFlags, clap::Error> {
+        let of = |wanted: ValueSource, source: &str| Layer {
+            source: source.to_owned(),
+            values: all_names()
+                .filter(|name| matches.value_source(name) == Some(wanted))
+                .filter_map(|name| Some((name.to_owned(), matches.get_one::<String>(name)?.clone())))
+                .collect(),
+        };
+        Ok(ServeFlags {
+            command_line: of(ValueSource::CommandLine, "command line"),
+            environment: of(ValueSource::EnvVariable, "environment"),
+        })
+    }
+
+    fn update_from_arg_matches(&mut self, _: &ArgMatches) -> Result<(), clap::Error> {
+        Err(clap::Error::raw(ErrorKind::ArgumentConflict, "serve stands once on a command line\n"))
+    }
+}

@@ -1,0 +1,126 @@
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use super::*;
+
+fn layer(source: &str, values: &[(&str, &str)]) -> Layer {
+    let values = values.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    Layer { source: source.into(), values }
+}
+
+fn fold(layers: &[(&str, &[(&str, &str)])]) -> anyhow::Result<Config> {
+    Config::fold(layers.iter().map(|(source, values)| layer(source, values)).collect())
+}
+
+fn refusal(values: &[(&str, &str)]) -> String {
+    let error = fold(&[("command line", values)]).unwrap_err();
+    assert!(error.is::<crate::failure::Misuse>(), "{error}");
+    error.to_string()
+}
+
+#[test]
+fn without_anything_the_defaults_hold() {
+    let config = fold(&[]).unwrap();
+    assert_eq!(config.postings, Path::new("p"));
+    assert_eq!(config.http.to_string(), "127.0.0.1:8080");
+    assert_eq!((config.cache_bytes, config.keep_replaced.as_secs(), config.sync), (256 << 20, 86_400, true));
+    assert_eq!((config.gzip_level, config.log_format), (GzipLevel::default(), LogFormat::Text));
+    assert!(config.token.is_none() && config.encryption_key_file.is_none() && !config.is_whitelisted);
+}
+
+#[test]
+fn a_flag_wins_over_the_environment_and_that_over_the_file() {
+    let sources = ["flag", "environment", "file"];
+    for present in 1..8 {
+        let layers: Vec<Layer> = (0..3)
+            .map(|i| {
+                if present & (1 << i) == 0 {
+                    layer(sources[i], &[])
+                } else {
+                    layer(sources[i], &[("postings", sources[i])])
+                }
+            })
+            .collect();
+        let first = (0..3).find(|i| present & (1 << i) != 0).unwrap();
+        assert_eq!(Config::fold(layers).unwrap().postings, Path::new(sources[first]));
+    }
+}
+
+#[test]
+fn members_of_super_flags_have_the_rank_of_their_layer() {
+    let file = ("file", &[("encryption-key-file", "from-file")][..]);
+    let environment = ("environment", &[("encryption", "key-file=from-environment;")][..]);
+    let flag = ("flag", &[("encryption-key-file", "from-flag")][..]);
+    let key_file = |layers: &[_]| fold(layers).unwrap().encryption_key_file.unwrap();
+    assert_eq!(key_file(&[environment, file]), Path::new("from-environment"));
+    assert_eq!(key_file(&[flag, environment, file]), Path::new("from-flag"));
+}
+
+#[test]
+fn security_holds_whitelist_and_token() {
+    let config = fold(&[("flag", &[("security", "whitelist=10.0.0.0/8,127.0.0.9; token=abc")])]).unwrap();
+    assert!(config.whitelist.allows([10, 9, 9, 9].into()) && config.is_whitelisted);
+    assert_eq!(config.token, Some(Token::Text("abc".into())));
+    assert!(!format!("{config:?}").contains("abc"));
+    assert_eq!(fold(&[("flag", &[("security", "token=")])]).unwrap().token, None);
+}
+
+#[test]
+fn a_token_of_a_stronger_layer_replaces_either_form() {
+    let weak = ("file", &[("auth-token-file", "weak")][..]);
+    assert_eq!(fold(&[("flag", &[("security", "token=abc")]), weak]).unwrap().token, Some(Token::Text("abc".into())));
+    assert_eq!(fold(&[("flag", &[]), weak]).unwrap().token, Some(Token::File("weak".into())));
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_by_name() {
+    for (values, part) in [
+        (&[("security", "whitelst=1.2.3.4")][..], "whitelst"),
+        (&[("encryption", "key_file=a; vault=b")], "vault"),
+        (&[("security", "whitelist=1.2.3.4"), ("whitelist", "1.2.3.4")], "twice"),
+        (&[("security", "token=a"), ("auth-token-file", "b")], "both"),
+        (&[("gzip-level", "13")], "--gzip-level (command line)"),
+        (&[("gzip-level", "0")], "1 to 12"),
+        (&[("http", "nonsense")], "127.0.0.1:8080"),
+        (&[("http", "127.0.0.1:65000"), ("port-offset", "1000")], "65535"),
+        (&[("keep-replaced", "soon")], "soon"),
+        (&[("sync", "maybe")], "maybe"),
+        (&[("log-format", "xml")], "xml"),
+        (&[("whitelist", "10.0.0.0/99")], "10.0.0.0/99"),
+        (&[("acl", "secret-file=x")], "access control"),
+        (&[("vault", "addr=x")], "--encryption-key-file"),
+        (&[("cache-mb", "0")], "--cache-mb"),
+    ] {
+        let message = refusal(values);
+        assert!(message.contains(part), "{values:?}: {message}");
+    }
+}
+
+#[test]
+fn an_offset_moves_the_port() {
+    let config = fold(&[("flag", &[("port-offset", "100"), ("http", "127.0.0.1:8080")])]).unwrap();
+    assert_eq!(config.http.port(), 8180);
+}
+
+#[test]
+fn flags_of_what_is_not_there_are_listed_as_ignored() {
+    let config =
+        fold(&[("flag", &[("zero", "localhost:5080"), ("bindall", "true"), ("cache", "size-mb=64; percentage=1,2")])])
+            .unwrap();
+    assert_eq!(config.ignored, ["--zero", "--bindall"]);
+    assert_eq!(config.cache_bytes, 64 << 20);
+}
+
+#[test]
+fn every_ignored_or_hidden_flag_of_dgraph_is_read_from_a_command_line() {
+    use clap::Parser;
+    #[derive(Parser)]
+    struct Alone {
+        #[command(flatten)]
+        flags: ServeFlags,
+    }
+    let old = "x --postings=a -w w -z zero:5080 --my=h:7080 -l 1024 --bindall --bindall=true --badger.compression snappy -o 3 --mcp";
+    let alone = Alone::try_parse_from(old.replacen("--bindall ", "", 1).split(' ')).unwrap();
+    let config = Config::fold(vec![alone.flags.command_line]).unwrap();
+    assert_eq!((config.postings.to_str(), config.http.port()), (Some("a"), 8083));
+    assert_eq!(config.ignored, ["--zero", "--my", "--wal", "--badger.compression", "--lru-mb", "--bindall", "--mcp"]);
+}

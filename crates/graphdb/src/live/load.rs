@@ -1,0 +1,283 @@
+//! The way of a statement from the input into a batch: its names become uids.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
+
+use anyhow::{Context as _, anyhow};
+use graphdb_query::json::NewNames;
+use graphdb_query::nquad::{NQuad, NodeRef, Object};
+use graphdb_types::Uid;
+
+use super::batch::Batch;
+use super::input::Input;
+use super::names::{NameTable, Uids};
+use super::rdf::{Fault, Sink};
+use super::send::{Outbox, Tally};
+use super::xidmap::XidMap;
+use super::{Format, LiveArgs, json, rdf};
+use crate::client::Client;
+
+/// Loads the inputs and returns how many nodes got a uid.
+///
+/// # Errors
+/// The first thing that cannot be read, mapped or sent. Transactions that were committed before stay.
+pub(crate) fn load(args: &LiveArgs, inputs: &[Input], client: Client, tally: &Arc<Tally>) -> anyhow::Result<u64> {
+    let (sender, receiver) = sync_channel(usize::from(args.conc));
+    let outbox = Outbox::new(receiver, tally, args.ignore_errors);
+    thread::scope(|scope| {
+        let senders: Vec<_> = (0..args.conc)
+            .map(|_| {
+                let (client, outbox) = (client.another(), &outbox);
+                scope.spawn(move || outbox.send_all(&client))
+            })
+            .collect();
+        let read = Loader::new(args, &client, sender, &outbox).and_then(|loader| loader.read(inputs, tally));
+        // What was refused is the better explanation for a reading that stopped.
+        for sender in senders {
+            sender.join().map_err(|_| anyhow!("a sending thread panicked"))??;
+        }
+        read
+    })
+}
+
+struct Loader<'a, L> {
+    names: NameTable,
+    /// Names that were there before.
+    known: usize,
+    uids: Uids<L>,
+    xidmap: Option<XidMap>,
+    new_uids: bool,
+    batch: Batch,
+    batch_nquads: u32,
+    sender: SyncSender<Batch>,
+    outbox: &'a Outbox<'a>,
+    scratch: String,
+    /// The file that is read.
+    file: Arc<str>,
+    /// Uids of nodes of the present JSON object that have no name, by the names made up for them.
+    made_up: HashMap<String, Uid>,
+    made_up_prefix: Option<String>,
+    nameless: u64,
+}
+
+type Lease<'a> = Box<dyn FnMut(u64) -> anyhow::Result<(u64, u64)> + 'a>;
+
+impl<'a> Loader<'a, Lease<'a>> {
+    fn new(
+        args: &LiveArgs,
+        client: &'a Client,
+        sender: SyncSender<Batch>,
+        outbox: &'a Outbox<'a>,
+    ) -> anyhow::Result<Loader<'a, Lease<'a>>> {
+        let mut names = NameTable::default();
+        let xidmap = args.xidmap.as_deref().map(|path| XidMap::open(path, &mut names)).transpose()?;
+        Ok(Loader {
+            known: names.len(),
+            names,
+            uids: Uids::new(Box::new(|count| lease(client, count))),
+            xidmap,
+            new_uids: args.new_uids,
+            batch: Batch::default(),
+            batch_nquads: args.batch,
+            sender,
+            outbox,
+            scratch: String::new(),
+            file: Arc::default(),
+            made_up: HashMap::new(),
+            made_up_prefix: None,
+            nameless: 0,
+        })
+    }
+}
+
+impl<L: FnMut(u64) -> anyhow::Result<(u64, u64)>> Loader<'_, L> {
+    fn read(mut self, inputs: &[Input], tally: &Arc<Tally>) -> anyhow::Result<u64> {
+        for input in inputs {
+            self.read_file(input, tally)?;
+            self.flush()?;
+        }
+        Ok((self.names.len() - self.known) as u64 + self.nameless)
+    }
+
+    fn read_file(&mut self, input: &Input, tally: &Arc<Tally>) -> anyhow::Result<()> {
+        let chunks = input.open(tally)?;
+        self.file = input.name().into();
+        let read = match input.format {
+            Format::Rdf => rdf::read(chunks, self),
+            Format::Json => {
+                let mut names = NewNames::default();
+                self.made_up_prefix = json::made_up_prefix(&names);
+                json::read(chunks, &mut names, self)
+            }
+        };
+        self.made_up_prefix = None;
+        read.map_err(|ended| match ended {
+            Ended::Error(error) => error,
+            Ended::Unread(error) => anyhow::Error::from(error).context(format!("read {}", self.file)),
+        })
+    }
+
+    fn add(&mut self, mut nquad: NQuad<'_>, line: u64) -> anyhow::Result<()> {
+        nquad.subject = NodeRef::Uid(self.uid(&nquad.subject)?);
+        if let Object::Node(node) = &nquad.object {
+            nquad.object = Object::Node(NodeRef::Uid(self.uid(node)?));
+        }
+        self.batch.push(&nquad, &self.file, line)?;
+        if self.batch.is_full(self.batch_nquads) { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> anyhow::Result<()> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        if let Some(xidmap) = &mut self.xidmap {
+            xidmap.catch_up(&self.names)?;
+        }
+        let batch = std::mem::take(&mut self.batch).finish();
+        if self.outbox.has_failed() || self.sender.send(batch).is_err() {
+            return Err(anyhow!("sending stopped"));
+        }
+        Ok(())
+    }
+
+    fn uid(&mut self, node: &NodeRef<'_>) -> anyhow::Result<Uid> {
+        match node {
+            NodeRef::Uid(uid) if !self.new_uids => {
+                self.uids.literal(*uid)?;
+                Ok(*uid)
+            }
+            NodeRef::Uid(uid) => self.named(&uid.to_string()),
+            NodeRef::Iri(name) => self.named(name),
+            NodeRef::Blank(name) if self.is_made_up(name) => self.made_up(name),
+            NodeRef::Blank(name) => {
+                let mut whole = std::mem::take(&mut self.scratch);
+                whole.clear();
+                whole.push_str("_:");
+                whole.push_str(name);
+                let uid = self.named(&whole);
+                self.scratch = whole;
+                uid
+            }
+            NodeRef::Var(name) => Err(anyhow!("uid({name}) is a variable, which only a query gives a meaning")),
+        }
+    }
+
+    fn is_made_up(&self, name: &str) -> bool {
+        self.made_up_prefix.as_deref().is_some_and(|prefix| name.starts_with(prefix))
+    }
+
+    fn made_up(&mut self, name: &str) -> anyhow::Result<Uid> {
+        if let Some(uid) = self.made_up.get(name) {
+            return Ok(*uid);
+        }
+        let uid = self.uids.give()?;
+        self.made_up.insert(name.to_owned(), uid);
+        self.nameless += 1;
+        Ok(uid)
+    }
+
+    fn named(&mut self, name: &str) -> anyhow::Result<Uid> {
+        if let Some(uid) = self.names.get(name) {
+            return Ok(uid);
+        }
+        let uid = self.uids.give()?;
+        self.names.insert(name, uid)?;
+        Ok(uid)
+    }
+}
+
+impl<L: FnMut(u64) -> anyhow::Result<(u64, u64)>> Sink for Loader<'_, L> {
+    type Error = Ended;
+
+    fn statement(&mut self, nquad: NQuad<'_>, line: u64) -> Result<(), Ended> {
+        self.add(nquad, line).map_err(|error| Ended::Error(error.context(format!("{} line {line}", self.file))))
+    }
+
+    fn fault(&mut self, Fault { line, column, message }: Fault) -> Result<(), Ended> {
+        let text = format!("{} line {line} column {column}: {message}", self.file);
+        if !self.outbox.ignore_errors {
+            return Err(Ended::Error(anyhow!("{text} (--ignore-errors leaves such statements out)")));
+        }
+        self.outbox.tally.leave_out(text);
+        Ok(())
+    }
+
+    fn forget_made_up_names(&mut self) {
+        self.made_up.clear();
+    }
+}
+
+/// Why reading a file ended early.
+enum Ended {
+    Unread(io::Error),
+    Error(anyhow::Error),
+}
+
+impl From<io::Error> for Ended {
+    fn from(error: io::Error) -> Ended {
+        Ended::Unread(error)
+    }
+}
+
+fn lease(client: &Client, count: u64) -> anyhow::Result<(u64, u64)> {
+    let answer = client.get(&format!("/assign?what=uids&num={count}"))?;
+    let number = |key: &str| answer[key].as_str().and_then(|text| text.parse().ok()).or_else(|| answer[key].as_u64());
+    let ids = number("startId").zip(number("endId"));
+    ids.with_context(|| format!("{}/assign answered without ids: {answer}", client.base()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+    use std::sync::mpsc::Receiver;
+
+    use graphdb_query::rdf::{Names, parse_line};
+
+    use super::*;
+
+    /// What is sent for lines of RDF, uids given out from 0x64 on.
+    fn mapped(lines: &[&str], new_uids: bool) -> String {
+        let (sender, receiver): (_, Receiver<Batch>) = sync_channel(1);
+        let (_unused, batches) = sync_channel(1);
+        let tally = Tally::default();
+        let outbox = Outbox::new(batches, &tally, false);
+        let mut loader = Loader {
+            names: NameTable::default(),
+            known: 0,
+            uids: Uids::new(|count| Ok((100, 99 + count))),
+            xidmap: None,
+            new_uids,
+            batch: Batch::default(),
+            batch_nquads: 1000,
+            sender,
+            outbox: &outbox,
+            scratch: String::new(),
+            file: Arc::from("f"),
+            made_up: HashMap::new(),
+            made_up_prefix: None,
+            nameless: 0,
+        };
+        for line in lines {
+            let nquad = parse_line(line, Names::External).unwrap().unwrap();
+            loader.add(nquad, 1).unwrap();
+        }
+        loader.flush().unwrap();
+        receiver.recv().unwrap().body().to_owned()
+    }
+
+    #[test]
+    fn names_become_uids_and_the_same_name_the_same_uid() {
+        let body = mapped(&["_:a <p> <http://a> .", "<http://a> <p> _:a .", "<a> <q> \"v\"@en (f=1) ."], false);
+        assert_eq!(body, "{ set {\n<0x64> <p> <0x65> .\n<0x65> <p> <0x64> .\n<0x66> <q> \"v\"@en (f=1) .\n}}");
+    }
+
+    #[test]
+    fn uids_stay_unless_new_ones_are_asked_for() {
+        let lines = ["<0x1a> <p> <26> .", "<_:a> <p> _:a ."];
+        assert_eq!(mapped(&lines, false), "{ set {\n<0x1a> <p> <0x1a> .\n<0x64> <p> <0x64> .\n}}");
+        assert_eq!(mapped(&lines, true), "{ set {\n<0x64> <p> <0x64> .\n<0x65> <p> <0x65> .\n}}");
+    }
+}
