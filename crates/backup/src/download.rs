@@ -10,8 +10,8 @@ use tokio::sync::mpsc;
 
 use crate::error::Result;
 
-/// Chunks that may wait for the reader: a slow merge slows the download.
-const CHUNKS_IN_FLIGHT: usize = 4;
+/// Chunks of 1 MiB that may wait for their readers, over all objects that are read at once: a slow merge slows the downloads.
+const CHUNKS_IN_FLIGHT: usize = 16;
 
 /// Reads one object on a blocking thread while it is being downloaded.
 #[derive(Debug)]
@@ -21,10 +21,14 @@ pub(crate) struct ObjectReader {
 }
 
 impl ObjectReader {
-    /// Starts the download; must be called within a runtime.
-    pub(crate) async fn open(destination: Arc<dyn Destination>, name: &ObjectName) -> Result<ObjectReader> {
+    /// Starts the download; must be called within a runtime. `readers` is how many are open at once: they share the memory.
+    pub(crate) async fn open(
+        destination: Arc<dyn Destination>,
+        name: &ObjectName,
+        readers: usize,
+    ) -> Result<ObjectReader> {
         let mut stream = destination.open(name).await?;
-        let (out, chunks) = mpsc::channel(CHUNKS_IN_FLIGHT);
+        let (out, chunks) = mpsc::channel((CHUNKS_IN_FLIGHT / readers.max(1)).max(1));
         tokio::spawn(async move {
             loop {
                 let next = match stream.next_chunk().await {

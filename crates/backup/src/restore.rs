@@ -152,7 +152,7 @@ impl RestorePlan {
             let manifest = backup.manifest();
             let Some(part) = manifest.groups.get(&group) else { continue };
             let object = backup.folder().archive(manifest.read_ts, group);
-            let reader = ObjectReader::open(Arc::clone(&self.destination), &object).await?;
+            let reader = ObjectReader::open(Arc::clone(&self.destination), &object, newest_first.len()).await?;
             let (key, workers) = (self.key.clone(), if manifest.is_full() { default_workers() } else { 0 });
             let at_object = Error::archive(&object);
             let reader = task::spawn_blocking(move || ArchiveReader::open(reader, key.as_deref(), workers))
