@@ -2,6 +2,7 @@
 //! down (`respond`).
 
 mod access;
+mod dates;
 mod document;
 mod graphiql;
 mod inputs;

@@ -5,10 +5,11 @@ use std::time::Instant;
 use axum::extract::ConnectInfo;
 use axum::http::request::Parts;
 use graphdb_storage::Store;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use crate::admin::AdminSchema;
 use crate::engine::Node;
+use crate::limits::MAX_RUNNING;
 use crate::metrics::Metrics;
 use crate::params::Params;
 use crate::reply::{Failure, chain};
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) schema: AdminSchema,
     pub(crate) metrics: Metrics,
     pub(crate) started_at: Instant,
+    running: Semaphore,
     /// Told when somebody asks the server to stop.
     pub(crate) stop: Notify,
 }
@@ -56,12 +58,18 @@ impl App {
     pub(crate) fn new(node: Node, config: ServerConfig) -> App {
         let schema = crate::admin::schema();
         let (metrics, started_at) = (Metrics::default(), Instant::now());
-        App(Arc::new(Shared { node, config, schema, metrics, started_at, stop: Notify::new() }))
+        let running = Semaphore::new(MAX_RUNNING);
+        App(Arc::new(Shared { node, config, schema, metrics, started_at, running, stop: Notify::new() }))
     }
 
     /// The store, for a client's request: refused while the node is drained.
     pub(crate) fn client_store(&self) -> Result<Arc<Store>, Failure> {
         self.node.store().map_err(Failure::execution)
+    }
+
+    /// Waits for a place among the requests that run.
+    pub(crate) async fn turn(&self) -> SemaphorePermit<'_> {
+        self.running.acquire().await.expect("the semaphore is never closed")
     }
 
     /// The store, for looking at it; refused only while there is none.

@@ -58,3 +58,35 @@ pub(crate) async fn cross_origin(request: Request, next: Next) -> Response {
     headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS);
     response
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used)]
+    use axum::Router;
+    use axum::body::Body;
+    use axum::middleware;
+    use axum::routing::get;
+    use graphdb_backup::{Node, NodeOptions};
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::app::ServerConfig;
+
+    async fn boom() -> Response {
+        panic!("for a test")
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_answered_with_an_error_of_the_usual_shape() {
+        let dir = tempfile::tempdir().unwrap();
+        let node = Node::open(&dir.path().join("p"), NodeOptions::default()).unwrap();
+        let app = App::new(node, ServerConfig::default());
+        let router: Router = Router::new().route("/boom", get(boom)).layer(middleware::from_fn_with_state(app, watch));
+        let response = router.oneshot(Request::get("/boom").body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let body = axum::body::to_bytes(response.into_body(), 1 << 10).await.unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(json["errors"][0]["extensions"]["code"], "Error");
+        assert!(!json.to_string().contains("for a test"), "what went wrong inside is in the log only");
+    }
+}

@@ -37,6 +37,8 @@ pub(crate) struct Listed {
     /// The instant the backup shows. Listings call it so although it is where the next one begins.
     pub(crate) since: u64,
     pub(crate) kind: &'static str,
+    /// RFC 3339, when it began.
+    pub(crate) created_at: String,
 }
 
 impl From<BackupListing> for Listed {
@@ -49,6 +51,7 @@ impl From<BackupListing> for Listed {
             path: listing.path,
             since: listing.read_ts,
             kind: listing.kind,
+            created_at: listing.created_at,
         }
     }
 }
@@ -150,9 +153,11 @@ pub(crate) fn restore_status(node: &Node, id: u64) -> Option<Progress> {
     node.restore_status(id).map(Progress::from)
 }
 
-/// Takes a restore back.
+/// Takes a restore back. Goes on when the client hangs up: half-way nobody would be served.
 pub(crate) async fn rollback(node: &Node, id: u64) -> Result<(), Why> {
-    node.rollback_restore(id).await.map_err(|error| chain(&error))
+    let node = node.clone();
+    let task = tokio::spawn(async move { node.rollback_restore(id).await });
+    task.await.map_err(|error| chain(&error))?.map_err(|error| chain(&error))
 }
 
 /// How far a task is, if there was one of that id.

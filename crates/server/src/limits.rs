@@ -28,6 +28,8 @@ pub(crate) const MAX_DIRECTIVES: usize = 8;
 /// Bytes of a document's text.
 pub(crate) const MAX_DOCUMENT_BYTES: usize = 256 << 10;
 
+/// Queries and mutations that run at a time; further ones wait. Each may hold an answer of the greatest size in memory.
+pub(crate) const MAX_RUNNING: usize = 32;
 /// Connections open at a time; further ones wait in the kernel's queue.
 pub(crate) const MAX_CONNECTIONS: usize = 1_024;
 /// How long a client may take to send the head of a request, and a connection may idle between two.

@@ -67,7 +67,7 @@ impl Failure {
     }
 
     /// The same failure, in the shape of a request that could not be understood.
-    pub(crate) fn as_refused(self, code: Code) -> Failure {
+    pub(crate) fn into_refused(self, code: Code) -> Failure {
         Failure { code, executed: false, ..self }
     }
 

@@ -144,3 +144,77 @@ impl Extension for Gate {
 pub(crate) fn failure_text(field: &str, why: &str) -> String {
     format!("resolving {field} failed because {why}")
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used)]
+    use std::collections::BTreeSet;
+
+    use serde_json::Value as Json;
+
+    use super::*;
+    use crate::admin::schema;
+
+    async fn introspect(query: &str) -> Json {
+        let response = schema().execute(query).await;
+        assert!(response.errors.is_empty(), "{:?}", response.errors);
+        serde_json::to_value(response.data).unwrap()
+    }
+
+    #[tokio::test]
+    async fn every_field_of_the_roots_declares_who_may_call_it() {
+        let data = introspect("{ __schema { queryType { name fields { name } } mutationType { name fields { name } } subscriptionType { name } } }").await;
+        assert!(data["__schema"]["subscriptionType"].is_null(), "subscriptions would need classes too");
+        let mut exposed = BTreeSet::new();
+        for root in ["queryType", "mutationType"] {
+            let root = &data["__schema"][root];
+            for field in root["fields"].as_array().unwrap() {
+                exposed.insert((root["name"].as_str().unwrap().to_owned(), field["name"].as_str().unwrap().to_owned()));
+            }
+        }
+        let declared: BTreeSet<_> = FIELDS.iter().map(|(of, name, _)| ((*of).to_owned(), (*name).to_owned())).collect();
+        assert_eq!(exposed, declared);
+        assert_eq!(declared.len(), FIELDS.len(), "a field is declared twice");
+    }
+
+    #[tokio::test]
+    async fn whatever_changes_the_node_asks_for_more_than_an_address() {
+        for (of, name, access) in FIELDS {
+            if *of == "Mutation" && *name != "login" {
+                assert_eq!(*access, Access::RootGuardian, "{name}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn everything_in_the_schema_is_described() {
+        let query = "{ __schema { types { name description fields { name description args { name description } } \
+                     inputFields { name description } enumValues { name description } } } }";
+        let data = introspect(query).await;
+        let mut bare = Vec::new();
+        for of in data["__schema"]["types"].as_array().unwrap() {
+            let name = of["name"].as_str().unwrap();
+            // What the specification defines describes itself.
+            if name.starts_with("__") || name == "ID" {
+                continue;
+            }
+            note_bare(of, name, &mut bare);
+            for list in ["fields", "inputFields", "enumValues"] {
+                for member in of[list].as_array().into_iter().flatten() {
+                    let path = format!("{name}.{}", member["name"].as_str().unwrap());
+                    note_bare(member, &path, &mut bare);
+                    for arg in member["args"].as_array().into_iter().flatten() {
+                        note_bare(arg, &format!("{path}({})", arg["name"].as_str().unwrap()), &mut bare);
+                    }
+                }
+            }
+        }
+        assert!(bare.is_empty(), "without a description: {bare:?}");
+    }
+
+    fn note_bare(described: &Json, path: &str, bare: &mut Vec<String>) {
+        if described["description"].as_str().is_none_or(str::is_empty) {
+            bare.push(path.to_owned());
+        }
+    }
+}

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use async_graphql::{Enum, InputObject};
+use time::OffsetDateTime;
 
+use super::dates::Window;
 use super::scalars::UInt64;
 use crate::engine::Restore;
 
@@ -37,6 +39,22 @@ pub(crate) struct ListBackupsInput {
     session_token: Option<String>,
     /// Whether to use an object store without credentials. Not needed for directories.
     anonymous: Option<bool>,
+    /// List only backups taken at this time or later: a day, as in 2026-01-31, or an instant in RFC 3339.
+    since_date: Option<String>,
+    /// List only backups taken at this time or earlier; a day is meant to its end.
+    until_date: Option<String>,
+    /// List only backups of so many days up to now. Not together with sinceDate.
+    #[graphql(name = "lastNDays")]
+    last_n_days: Option<i32>,
+    /// Whether to read everything about each backup; it always is.
+    full_manifest: Option<bool>,
+}
+
+impl ListBackupsInput {
+    /// The time that the listed backups are from.
+    pub(crate) fn window(&self) -> Result<Window, String> {
+        Window::new(self.since_date.as_deref(), self.until_date.as_deref(), self.last_n_days, OffsetDateTime::now_utc())
+    }
 }
 
 /// Which backup to restore, and how to read it.
@@ -92,7 +110,7 @@ impl RestoreInput {
             &self.vault_field,
             &self.vault_format,
         ];
-        if vault.into_iter().any(|text| is_given(text)) {
+        if vault.into_iter().any(is_given) {
             return Err("keys in Vault are not supported by this version; put the key into a file and name it in encryptionKeyFile".into());
         }
         if self.incremental_from.is_some_and(|from| from > 1) || self.is_partial == Some(true) {

@@ -12,6 +12,7 @@ use super::scalars::UInt64;
 use crate::app::App;
 use crate::client::hand_out;
 use crate::engine;
+use crate::reply::chain;
 
 /// What changes the node or its data.
 pub(crate) struct Mutation;
@@ -110,18 +111,22 @@ impl Mutation {
     }
 }
 
-/// Backs up and counts it; gives the task.
+/// Backs up and counts it, also when the client hangs up; gives the task.
 pub(super) async fn run_backup(app: &App, destination: String, force_full: bool) -> Result<u64, String> {
     if destination.trim().is_empty() {
         return Err("you must specify a 'destination' value".into());
     }
-    let _pending = app.metrics.pending_backups.enter();
-    app.metrics.backups.add(1);
-    let done = engine::backup(&app.node, destination, force_full).await;
-    if done.is_ok() {
-        app.metrics.backups_succeeded.add(1)
-    } else {
-        app.metrics.backups_failed.add(1)
-    }
-    done
+    let app = app.clone();
+    let task = tokio::spawn(async move {
+        let _pending = app.metrics.pending_backups.enter();
+        app.metrics.backups.add(1);
+        let done = engine::backup(&app.node, destination, force_full).await;
+        if done.is_ok() {
+            app.metrics.backups_succeeded.add(1)
+        } else {
+            app.metrics.backups_failed.add(1)
+        }
+        done
+    });
+    task.await.unwrap_or_else(|error| Err(chain(&error)))
 }

@@ -71,13 +71,10 @@ impl Query {
         ctx: &Context<'_>,
         #[graphql(desc = "Where to look.")] input: ListBackupsInput,
     ) -> Result<Option<Vec<Manifest>>> {
-        match engine::list(&app(ctx)?.node, &input.location).await {
-            Ok(mut listed) => {
-                listed.sort_by(|a, b| a.path.cmp(&b.path));
-                Ok(Some(listed.into_iter().map(Manifest::from).collect()))
-            }
+        match list(app(ctx)?, &input).await {
+            Ok(listed) => Ok(Some(listed)),
             Err(why) => {
-                report(ctx, &format!("Error: cannot read manifests at location {}: {why}", input.location));
+                report(ctx, &why);
                 Ok(Some(Vec::new()))
             }
         }
@@ -94,4 +91,14 @@ impl Query {
             .and_then(|id| app(ctx).ok().and_then(|app| engine::restore_status(&app.node, id)));
         Ok(Some(RestoreStatus::of(progress)))
     }
+}
+
+async fn list(app: &App, input: &ListBackupsInput) -> Result<Vec<Manifest>, String> {
+    let window = input.window()?;
+    let listed = engine::list(&app.node, &input.location).await;
+    let mut listed =
+        listed.map_err(|why| format!("Error: cannot read manifests at location {}: {why}", input.location))?;
+    listed.retain(|backup| window.holds(&backup.created_at));
+    listed.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(listed.into_iter().map(Manifest::from).collect())
 }

@@ -19,8 +19,8 @@ pub(crate) async fn alter(State(app): State<App>, request: Request) -> Result<Re
     guard::check(&app, &parts)?;
     params_of(&parts).flag("runInBackground")?;
     let body = body::read(&parts.headers, body, MAX_BODY_BYTES).await?;
-    let store = app.client_store().map_err(|failure| failure.as_refused(Code::Error))?;
-    blocking(move || apply(&store, &body)).await.map_err(|failure| failure.as_refused(Code::Error))?;
+    let store = app.client_store().map_err(|failure| failure.into_refused(Code::Error))?;
+    blocking(move || apply(&store, &body)).await.map_err(|failure| failure.into_refused(Code::Error))?;
     Ok(done())
 }
 

@@ -54,5 +54,5 @@ pub(crate) async fn hand_out(app: &App, kind: Leased, count: u64) -> Result<Assi
         let lease = store.lease(kind, count).map_err(Failure::execution)?;
         Ok(Assigned { first: Some(lease.first), last: Some(lease.last), read_only: None })
     });
-    assigned.await.map_err(|failure| failure.as_refused(Code::Error))
+    assigned.await.map_err(|failure| failure.into_refused(Code::Error))
 }

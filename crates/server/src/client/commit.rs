@@ -17,7 +17,7 @@ pub(crate) async fn commit(State(app): State<App>, request: Request) -> Result<R
     if start_ts == Ts(0) {
         return Err(Failure::request("startTs parameter is mandatory while trying to commit"));
     }
-    let store = app.client_store().map_err(|failure| failure.as_refused(Code::InvalidRequest))?;
+    let store = app.client_store().map_err(|failure| failure.into_refused(Code::InvalidRequest))?;
     if abort {
         app.metrics.discards.add(1);
         let aborted = blocking(move || Ok(store.abort(start_ts))).await?;
@@ -26,7 +26,7 @@ pub(crate) async fn commit(State(app): State<App>, request: Request) -> Result<R
     let keys = read_keys(&read_text(&parts, body, MAX_BODY_BYTES).await?)?;
     let outcome = blocking(move || store.commit(start_ts, &keys).map_err(Failure::execution)).await;
     app.metrics.finished(outcome.is_ok());
-    let outcome = outcome.map_err(|failure| failure.as_refused(Code::InvalidRequest))?;
+    let outcome = outcome.map_err(|failure| failure.into_refused(Code::InvalidRequest))?;
     let txn = json!({"start_ts": outcome.start_ts.0, "commit_ts": outcome.commit_ts.0});
     Ok(json_text(format!(r#"{{"data":{{"code":"Success","message":"Done"}},"extensions":{{"txn":{txn}}}}}"#)))
 }

@@ -29,7 +29,7 @@ pub(crate) async fn healthz(State(app): State<App>) -> Response {
 
 /// `/state`: groups, members, tablets and leases.
 pub(crate) async fn state(State(app): State<App>) -> Result<Response, Failure> {
-    let membership = Membership::of(&app).map_err(|failure| failure.as_refused(Code::Error))?;
+    let membership = Membership::of(&app).map_err(|failure| failure.into_refused(Code::Error))?;
     Ok(json_text(state_json(&membership).to_string()))
 }
 

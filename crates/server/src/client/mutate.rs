@@ -33,6 +33,7 @@ pub(crate) async fn mutate(State(app): State<App>, request: Request) -> Result<R
         }
     };
     let text = read_text(&parts, body, MAX_MUTATION_BODY_BYTES).await?;
+    let _turn = app.turn().await;
     let store = app.client_store()?;
     app.metrics.mutations.add(1);
     let _active = app.metrics.active_mutations.enter();

@@ -21,17 +21,18 @@ use crate::reply::{Failure, json_text};
 pub(crate) async fn query(State(app): State<App>, request: Request) -> Result<Response, Failure> {
     let (parts, body) = posted(request)?;
     let question = Question::of(&parts, body).await?;
+    let _turn = app.turn().await;
     let store = app.client_store()?;
     app.metrics.queries.add(1);
     let _pending = app.metrics.pending_queries.enter();
     let limit = question.options.timeout;
     let answer = blocking(move || answer(&store, &question));
+    let over = || Err(Failure::execution("context deadline exceeded"));
     match limit {
         None => answer.await,
+        Some(Duration::ZERO) => over(),
         // The thread goes on to its end; the client no longer waits for it.
-        Some(limit) => tokio::time::timeout(limit, answer)
-            .await
-            .unwrap_or_else(|_| Err(Failure::execution("context deadline exceeded"))),
+        Some(limit) => tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| over()),
     }
 }
 
