@@ -19,3 +19,7 @@ pub(crate) const KNOWN: &[(&str, &str)] = &[
     ("admin restoreStatus unknown", "the older server's operation, which is offered too"),
     ("flow restore wrong key file", "better: a key file that is not there is said before the restore begins"),
 ];
+
+/// What the older server had and the newer has not: ids and states of restores, and backups that are complete when they are answered.
+pub(crate) const ONLY_OLDER: &[&str] =
+    &["admin restoreStatus unknown", "flow full backup", "flow incremental", "flow restore 1", "flow restore status"];
