@@ -29,7 +29,7 @@ pub enum ServeError {
 }
 
 /// Serves a node's endpoints on `listener` until `shutdown` is ready or somebody asks the server to shut down. Requests under way then
-/// have [`SHUTDOWN_GRACE`] to finish; idle connections are closed.
+/// have 30 seconds to finish; idle connections are closed.
 ///
 /// # Errors
 /// A listening socket that has become useless.

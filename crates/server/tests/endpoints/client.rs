@@ -312,3 +312,54 @@ async fn state_has_64_bit_numbers_as_text_and_metrics_count() {
             && keywords.header("content-type").starts_with("text/plain")
     );
 }
+
+#[tokio::test]
+async fn absurdly_deep_bodies_get_a_clean_error() {
+    let node = TestNode::new();
+    const DEEP: usize = 100_000;
+    let nested = |open: &str, close: &str| format!("{}{}", open.repeat(DEEP), close.repeat(DEEP));
+    for (uri, content_type, body) in [
+        ("/query", "application/dql", format!("{{ q(func: uid(0x1)) {} }}", nested("{ friend ", "}"))),
+        ("/query", "application/dql", format!("{{ q(func: uid(0x1)) @filter({}) {{ uid }} }}", nested("(", ")"))),
+        (
+            "/query",
+            "application/dql",
+            format!("{{ q(func: uid(0x1)) @filter({} has(name)) {{ uid }} }}", "not ".repeat(DEEP)),
+        ),
+        (
+            "/query",
+            "application/dql",
+            format!("{{ q(func: uid(0x1)) {{ a as math({}1{}) }} }}", "(".repeat(DEEP), ")".repeat(DEEP)),
+        ),
+        ("/query", "application/json", nested("[", "]")),
+        ("/mutate?commitNow=true", "application/json", nested("[", "]")),
+        (
+            "/mutate?commitNow=true",
+            "application/json",
+            format!("{{\"set\": {}1{}}}", "{\"a\": ".repeat(DEEP), "}".repeat(DEEP)),
+        ),
+        (
+            "/mutate?commitNow=true",
+            "application/json",
+            format!("{{\"set\": {{\"loc\": {{\"type\":\"Point\",\"coordinates\":{}}}}}}}", nested("[", "]")),
+        ),
+        ("/mutate?commitNow=true", "application/rdf", nested("{", "}")),
+        (
+            "/mutate?commitNow=true",
+            "application/rdf",
+            format!("upsert {{ query {} mutation {{ set {{ }} }} }}", nested("{", "}")),
+        ),
+        ("/commit?startTs=3", "application/json", nested("[", "]")),
+        ("/alter", "", nested("[", "]")),
+        ("/alter", "", nested("type A {", "}")),
+        ("/alter", "", format!("a: {} .", nested("[", "]"))),
+        (
+            "/admin",
+            "application/json",
+            format!("{{\"query\": \"{{health{{status}}}}\", \"variables\": {{\"a\": {}}}}}", nested("[", "]")),
+        ),
+    ] {
+        let reply = node.post(uri, content_type, body.clone()).await;
+        assert!(reply.json()["errors"][0]["message"].is_string(), "{uri} {}: {}", &body[..40], reply.text());
+    }
+}
