@@ -174,15 +174,15 @@ impl Applier {
 fn write_edges(core: &Core, edges: Vec<Edge>, prepared: Prepared, schema: &Schema, commit_ts: Ts) -> Result<()> {
     let mut lists = point_iterator(&core.db);
     let mut buffer = Vec::new();
-    let effects =
-        derive(prepared, schema, commit_ts.0, |key| Ok(read_list(&mut lists, key, Ts::MAX, &mut buffer)?.list))?;
+    let effects = derive(prepared, schema, commit_ts.0, |key| read_list(&mut lists, key, Ts::MAX, &mut buffer))?;
     let mut batch = WriteBatch::default();
-    let mut touched_keys = Vec::with_capacity(effects.lists.len());
-    for (key, delta) in effects.lists {
-        put_list(&core.db, &mut batch, &key, &delta, commit_ts);
-        touched_keys.push(key);
+    // In order: what is written next to each other is found next to each other in the memory table.
+    let mut lists: Vec<_> = effects.lists.into_iter().collect();
+    lists.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    for (key, delta) in &lists {
+        put_list(&core.db, &mut batch, key, delta, commit_ts);
     }
-    touched_keys.sort_unstable();
+    let touched_keys = lists.into_iter().map(|(key, _)| key).collect();
     let record = LogRecord { entry: LogEntry::Edges(edges), touched_keys, touched_predicates: Vec::new() };
     put_log_record(&core.db, &mut batch, &record, commit_ts);
     core.db.write(batch).map_err(Error::rocks("write a commit"))

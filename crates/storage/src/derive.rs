@@ -13,9 +13,13 @@ use graphdb_types::{
 use crate::edge::{Edge, EdgeObject, EdgeOp, value_id};
 use crate::error::{Error, Result};
 use crate::layout::Delta;
+use crate::versions::ListAt;
 
 /// Lists of up to this many entries are stored whole when they had to be read anyway: the next reader and the next backup then copy.
 const WHOLE_LIST: usize = 64;
+
+/// Nor does a longer list gather more deltas than this if every commit has to read it: then reading costs more than writing it whole.
+const MANY_DELTAS: usize = 16;
 
 /// Edges grouped by the data list they change.
 #[derive(Debug, Default)]
@@ -210,7 +214,7 @@ pub(crate) fn derive(
     prepared: Prepared,
     schema: &Schema,
     commit_ts: u64,
-    mut read: impl FnMut(&[u8]) -> Result<PostingList>,
+    mut read: impl FnMut(&[u8]) -> Result<ListAt>,
 ) -> Result<Effects> {
     let default = PredicateSchema::default();
     let mut derived = Derived::default();
@@ -219,9 +223,9 @@ pub(crate) fn derive(
         let definition = schema.predicate(&predicate).unwrap_or(&default);
         let data_key = Key::data(&predicate, subject).to_stored();
         let old = if change.needs_old(definition) { Some(read(&data_key)?) } else { None };
-        let (delta, tokens) = change.fold(definition, old.as_ref(), commit_ts);
+        let (delta, tokens) = change.fold(definition, old.as_ref().map(|at| &at.list), commit_ts);
         let subject = Subject { predicate: &predicate, uid: subject, schema: definition };
-        let Some(old) = old else {
+        let Some(ListAt { list: old, deltas, .. }) = old else {
             derived.follow_blind(&subject, &delta, tokens);
             effects.lists.insert(data_key, delta);
             continue;
@@ -232,15 +236,12 @@ pub(crate) fn derive(
             continue;
         }
         derived.follow(&subject, &old, &new, &delta, tokens);
-        let whole = new.len() <= WHOLE_LIST;
-        effects
-            .lists
-            .insert(data_key, if whole { Delta { clear: true, removed: Vec::new(), added: new } } else { delta });
+        let whole = new.len() <= WHOLE_LIST || deltas >= MANY_DELTAS;
+        effects.lists.insert(data_key, if whole { Delta::whole(new) } else { delta });
     }
     derived.count_reverse(schema, &mut read)?;
-    for (key, changes) in derived.lists {
-        effects.lists.insert(key, changes.into_delta());
-    }
+    effects.lists.extend(derived.lists.into_iter().map(|(key, changes)| (key, changes.to_delta())));
+    effects.lists.extend(derived.rolled_up.into_iter().map(|(key, list)| (key, Delta::whole(list))));
     Ok(effects)
 }
 
@@ -256,6 +257,8 @@ struct Derived {
     lists: HashMap<Vec<u8>, UidChanges>,
     /// Objects whose number of reverse edges may change.
     counted_objects: BTreeSet<(Predicate, Uid)>,
+    /// Lists of `lists` that were read anyway and had gathered many deltas: as they are after the commit.
+    rolled_up: HashMap<Vec<u8>, PostingList>,
 }
 
 /// Each uid once: a commit has one change for a (predicate, subject).
@@ -280,10 +283,6 @@ impl UidChanges {
             }
         }
         delta
-    }
-
-    fn into_delta(self) -> Delta {
-        self.to_delta()
     }
 }
 
@@ -378,15 +377,17 @@ impl Derived {
     }
 
     /// Moves objects between reverse-count lists, once all edges of the commit are known.
-    fn count_reverse(&mut self, schema: &Schema, read: &mut impl FnMut(&[u8]) -> Result<PostingList>) -> Result<()> {
+    fn count_reverse(&mut self, schema: &Schema, read: &mut impl FnMut(&[u8]) -> Result<ListAt>) -> Result<()> {
         for (predicate, object) in std::mem::take(&mut self.counted_objects) {
             debug_assert!(schema.predicate(&predicate).is_some_and(|s| s.count && s.reverse));
             let key = Key::reverse(&predicate, object).to_stored();
-            let old = read(&key)?;
-            let before = count_number(old.len());
-            let mut new = old;
+            let ListAt { list: mut new, deltas, .. } = read(&key)?;
+            let before = count_number(new.len());
             self.lists.get(&key).map(UidChanges::to_delta).unwrap_or_default().apply_to(&mut new);
             self.recount(&predicate, true, object.0, before, count_number(new.len()));
+            if deltas >= MANY_DELTAS && self.lists.contains_key(&key) {
+                self.rolled_up.insert(key, new);
+            }
         }
         Ok(())
     }

@@ -68,6 +68,11 @@ pub(crate) struct Delta {
 }
 
 impl Delta {
+    /// The change that makes a list this one.
+    pub(crate) fn whole(list: PostingList) -> Delta {
+        Delta { clear: true, removed: Vec::new(), added: list }
+    }
+
     pub(crate) fn apply_to(self, list: &mut PostingList) {
         if self.clear {
             *list = self.added;

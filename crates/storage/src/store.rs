@@ -243,9 +243,8 @@ impl Store {
         }
         let prepared = prepare(&edges, view.schema())?;
         let (mut lists, mut buffer) = (point_iterator(&self.core.db), Vec::new());
-        let effects = derive(prepared, view.schema(), start_ts.0, |key| {
-            Ok(read_list(&mut lists, key, view.read_ts(), &mut buffer)?.list)
-        })?;
+        let effects =
+            derive(prepared, view.schema(), start_ts.0, |key| read_list(&mut lists, key, view.read_ts(), &mut buffer))?;
         drop(lists);
         View::open(Arc::clone(&self.core), view.read_ts(), effects.lists)
     }

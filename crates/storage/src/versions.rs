@@ -1,6 +1,8 @@
 //! From the versions of a key to the list somebody sees.
 
-use graphdb_types::{PostingList, Ts};
+use std::collections::HashMap;
+
+use graphdb_types::{Posting, PostingList, Ts};
 use rocksdb::{ColumnFamily, DB, DBRawIterator, ReadOptions};
 
 use crate::error::{Error, Result};
@@ -80,22 +82,44 @@ impl Collector {
     pub(crate) fn finish(self) -> ListAt {
         let deltas = self.deltas.len();
         let mut list = self.base;
+        debug_assert!(self.deltas.iter().all(|delta| !delta.clear), "what clears is stored whole");
         merge_deltas(self.deltas, &mut list);
         ListAt { list, version: self.version, deltas }
     }
 }
 
-/// Applies many deltas at once: a hot index list can have thousands, and each merge copies the list.
+/// Applies deltas, newest first. Few are applied one by one; of many, what the newest says of each id is gathered first, since each
+/// merge copies the list and a hot list can have thousands.
 fn merge_deltas(newest_first: Vec<Delta>, list: &mut PostingList) {
-    const FEW: usize = 8;
-    let plain = |d: &Delta| !d.clear && d.removed.is_empty() && d.added.postings.is_empty();
-    if newest_first.len() > FEW && newest_first.iter().all(plain) && list.postings.is_empty() {
-        list.ids.extend(newest_first.into_iter().flat_map(|d| d.added.ids));
-        list.ids.sort_unstable();
-        list.ids.dedup();
-        return;
+    const FEW: usize = 4;
+    if newest_first.len() <= FEW {
+        return newest_first.into_iter().rev().for_each(|delta| delta.apply_to(list));
     }
-    newest_first.into_iter().rev().for_each(|delta| delta.apply_to(list));
+    let mut changes: HashMap<u64, Option<Option<Posting>>> = HashMap::new();
+    for Delta { removed, added, .. } in newest_first {
+        let PostingList { ids, postings } = added;
+        let mut postings = postings.into_iter().peekable();
+        for id in ids {
+            let posting = postings.next_if(|posting| posting.id == id);
+            changes.entry(id).or_insert(Some(posting));
+        }
+        for id in removed {
+            changes.entry(id).or_insert(None);
+        }
+    }
+    let mut changes: Vec<_> = changes.into_iter().collect();
+    changes.sort_unstable_by_key(|(id, _)| *id);
+    let mut delta = Delta::default();
+    for (id, change) in changes {
+        match change {
+            None => delta.removed.push(id),
+            Some(posting) => {
+                delta.added.ids.push(id);
+                delta.added.postings.extend(posting);
+            }
+        }
+    }
+    delta.apply_to(list);
 }
 
 /// Walks over the keys of a range, handing each key's list at `read_ts` to `visit` with its newest version. Stops when `visit` is false.
@@ -129,4 +153,40 @@ pub(crate) fn scan_lists(
         visit(&current, done.finish())?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_deltas_give_what_one_after_the_other_gives() {
+        let edge = |id: u64, commit_ts| Posting { id, is_edge: true, commit_ts, ..Posting::default() };
+        let mut state = 7u64;
+        let mut random = |below: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % below
+        };
+        for _ in 0..200 {
+            let deltas: Vec<Delta> = (0..40)
+                .map(|ts| {
+                    let (a, b) = (random(20), 20 + random(20));
+                    let removed = vec![random(10) + 50];
+                    let postings = if random(2) == 0 { vec![edge(b, ts)] } else { Vec::new() };
+                    let added = PostingList { ids: vec![a, b], postings };
+                    if random(3) == 0 {
+                        Delta { clear: false, removed: vec![a, b], ..Delta::default() }
+                    } else {
+                        Delta { clear: false, removed, added }
+                    }
+                })
+                .collect();
+            let base = PostingList { ids: vec![3, 25, 51, 90], postings: vec![edge(25, 0), edge(90, 0)] };
+            let mut one_by_one = base.clone();
+            deltas.iter().rev().cloned().for_each(|delta| delta.apply_to(&mut one_by_one));
+            let mut at_once = base;
+            merge_deltas(deltas, &mut at_once);
+            assert_eq!(at_once, one_by_one);
+        }
+    }
 }
