@@ -1,7 +1,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, TryLockError};
 use std::time::{Duration, Instant};
 
 use graphdb_archive::SealedManifest;
@@ -113,9 +113,14 @@ impl Node {
         if self.is_draining() { Err(Error::Draining) } else { self.any_store() }
     }
 
-    /// The store, also while clients are kept out: for administration.
+    /// The store, also while clients are kept out: for administration. Does not wait for an exchange, which may take a minute.
     pub fn any_store(&self) -> Result<Arc<Store>> {
-        self.inner.store.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or(Error::Swapping)
+        let place = match self.inner.store.try_read() {
+            Ok(place) => place,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Err(Error::Swapping),
+        };
+        place.clone().ok_or(Error::Swapping)
     }
 
     /// The directory the store lives in.
@@ -211,12 +216,19 @@ impl Node {
         let record = JobRecord::new(id, JobKind::Restore, &request.location);
         self.inner.jobs.put(record.clone())?;
         let node = self.clone();
-        tokio::spawn(async move { node.run_restore(plan, record, alone).await });
+        // Noted before the answer: who then asks what is going on must find it.
+        let running = self.note_running(JobKind::Restore, id);
+        tokio::spawn(async move { node.run_restore(plan, record, running, alone).await });
         Ok(id)
     }
 
-    async fn run_restore(&self, plan: RestorePlan, mut record: JobRecord, _alone: OwnedMutexGuard<()>) {
-        let running = self.note_running(JobKind::Restore, record.id);
+    async fn run_restore(
+        &self,
+        plan: RestorePlan,
+        mut record: JobRecord,
+        running: Running,
+        _alone: OwnedMutexGuard<()>,
+    ) {
         match self.restore_and_swap(&plan, &mut record, &running.progress).await {
             Ok(()) => {
                 tracing::info!(restore = record.id, backup_id = %plan.newest().backup_id, read_ts = plan.newest().read_ts.0, "restore done");
@@ -358,10 +370,10 @@ impl Node {
         }
     }
 
-    fn note_running(&self, kind: JobKind, id: u64) -> Running<'_> {
+    fn note_running(&self, kind: JobKind, id: u64) -> Running {
         let progress = Progress::default();
         self.inner.running.lock().unwrap_or_else(PoisonError::into_inner).push((kind, id, progress.clone()));
-        Running { node: self, kind, id, progress }
+        Running { node: self.clone(), kind, id, progress }
     }
 
     fn with_progress(&self, mut record: JobRecord) -> JobRecord {
@@ -375,14 +387,14 @@ impl Node {
 }
 
 /// A job that is at work; leaves the list of running jobs when dropped.
-struct Running<'a> {
-    node: &'a Node,
+struct Running {
+    node: Node,
     kind: JobKind,
     id: u64,
     progress: Progress,
 }
 
-impl Drop for Running<'_> {
+impl Drop for Running {
     fn drop(&mut self) {
         let mut running = self.node.inner.running.lock().unwrap_or_else(PoisonError::into_inner);
         running.retain(|(kind, id, _)| (*kind, *id) != (self.kind, self.id));
