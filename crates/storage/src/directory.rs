@@ -113,6 +113,8 @@ pub(crate) fn create_rocks(dir: &Path, options: &StoreOptions) -> Result<DB> {
     database.create_if_missing(true);
     database.create_missing_column_families(true);
     database.increase_parallelism(2);
+    // One thread writes, in the order of keys: it finds its place in the memory table from where it was last.
+    database.set_allow_concurrent_memtable_write(false);
     database.set_max_open_files(512);
     database.set_keep_log_file_num(4);
     database.set_max_total_wal_size(512 << 20);
