@@ -65,9 +65,10 @@ impl Source {
             if !self.reader.advance().map_err(Error::archive(&self.object))? {
                 return Ok(false);
             }
-            progress.add(1, 0);
             let malformed = Error::entry(&self.object);
-            let entry = self.reader.current().expect("the reader advanced").entry().map_err(&malformed)?;
+            let entry = self.reader.current().expect("the reader advanced");
+            progress.add(1, (entry.key.len() + entry.value.len()) as u64);
+            let entry = entry.entry().map_err(&malformed)?;
             let key = match &entry.key {
                 BackupKey::Posting(key) => key,
                 definition => {

@@ -164,7 +164,8 @@ impl Node {
         let outcome = async {
             self.check_open()?;
             // Callers of one node wait for each other only as long as it takes to be told that the location is locked.
-            let _one_at_a_time = Arc::clone(&self.inner.backup).try_lock_owned().map_err(|_| self.busy(&request))?;
+            let _one_at_a_time =
+                Arc::clone(&self.inner.backup).try_lock_owned().map_err(|_| self.busy(task_id, &request))?;
             let store = self.any_store()?;
             let sealed: SealedManifest =
                 backup(&store, &self.inner.options.backup, &request, &running.progress).await?;
@@ -182,9 +183,14 @@ impl Node {
         outcome
     }
 
-    fn busy(&self, request: &BackupRequest) -> Error {
-        let holder = format!("process {}, this node", std::process::id());
-        Error::Busy { location: request.destination.clone(), holder, expires: "when it is done".into() }
+    /// Names the backup that is in the way: a node takes one at a time, also to different locations.
+    fn busy(&self, own_id: u64, request: &BackupRequest) -> Error {
+        let running = self.inner.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let other = running.iter().find(|(kind, id, _)| *kind == JobKind::Backup && *id != own_id);
+        let record = other.and_then(|(kind, id, _)| self.inner.jobs.get(*kind, *id));
+        let location = record.map_or_else(|| request.destination.clone(), |record| record.location);
+        let holder = format!("process {}, this node, which takes one backup at a time", std::process::id());
+        Error::Busy { location, holder, expires: "when it is done".into() }
     }
 
     /// Lists the backups at a location.
@@ -279,6 +285,7 @@ impl Node {
         let replaced = swap::replaced_dir(&self.inner.postings, record.id);
         self.exchange(&staging, &replaced).await?;
         record.replaced = Some(replaced);
+        progress.enter("done");
         Ok(())
     }
 
