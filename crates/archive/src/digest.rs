@@ -86,7 +86,8 @@ pub(crate) fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     if text.len() != 2 * N {
         return None;
     }
-    let digit = |byte: u8| char::from(byte).to_digit(16);
+    // One text for one digest: a seal whose letters changed case was changed.
+    let digit = |byte: u8| char::from(byte).to_digit(16).filter(|_| !byte.is_ascii_uppercase());
     let mut bytes = [0; N];
     for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
         *byte = u8::try_from(digit(pair[0])? << 4 | digit(pair[1])?).expect("two hex digits are one byte");
