@@ -118,7 +118,7 @@ async fn plan(
 ) -> Result<BackupPlan> {
     let catalogue = read_catalogue(destination).await?;
     let (newest_folder, backup_ids) = (catalogue.newest_folder().cloned(), catalogue.backup_ids());
-    let latest = if force_full { None } else { catalogue.latest()? };
+    let latest = if force_full { None } else { catalogue.latest(context.key.as_deref())? };
     BackupPlan::new(
         latest.as_ref(),
         force_full,
@@ -214,20 +214,11 @@ impl GroupScan {
         let (outcome_out, outcome) = oneshot::channel();
         let run = move || {
             yield_to_writers();
-            let taken =
-                store.snapshot().map_err(Error::from).and_then(|snapshot| Ok((look(&snapshot, since)?, snapshot)));
-            let (instant, snapshot) = match taken {
-                Ok(taken) => taken,
-                Err(err) => {
-                    _ = instant_out.send(Err(err));
-                    return;
-                }
-            };
-            let schema = Arc::clone(&instant.schema);
-            _ = instant_out.send(Ok(instant));
-            // Without a job the backup failed before it began; who waits for the outcome then is nobody.
-            if let Ok(job) = next_job.blocking_recv() {
-                _ = outcome_out.send(encode(&snapshot, since, &schema, job));
+            let outcome = look_and_encode(&store, since, instant_out, next_job);
+            // Who has the outcome may close the store.
+            drop(store);
+            if let Some(outcome) = outcome {
+                _ = outcome_out.send(outcome);
             }
         };
         thread::Builder::new()
@@ -244,6 +235,27 @@ impl GroupScan {
         self.job.send(job).map_err(|_| ended())?;
         self.outcome.blocking_recv().map_err(|_| ended())?
     }
+}
+
+/// Takes the snapshot, tells the instant, waits for the job and does it. `None` if the backup failed before it began.
+fn look_and_encode(
+    store: &Store,
+    since: Ts,
+    instant_out: oneshot::Sender<Result<Instant>>,
+    next_job: oneshot::Receiver<EncodeJob>,
+) -> Option<Result<StoredObject>> {
+    let taken = store.snapshot().map_err(Error::from).and_then(|snapshot| Ok((look(&snapshot, since)?, snapshot)));
+    let (instant, snapshot) = match taken {
+        Ok(taken) => taken,
+        Err(err) => {
+            _ = instant_out.send(Err(err));
+            return None;
+        }
+    };
+    let schema = Arc::clone(&instant.schema);
+    _ = instant_out.send(Ok(instant));
+    let job = next_job.blocking_recv().ok()?;
+    Some(encode(&snapshot, since, &schema, job))
 }
 
 /// How nice the threads of a backup are: they take what writers and readers leave, which on an idle machine is everything.

@@ -150,8 +150,20 @@ impl Catalogue {
         if self.unreadable.is_empty() { Ok(self.backups) } else { Err(self.unreadable.remove(0).into()) }
     }
 
-    /// The series that the next backup would continue.
-    pub fn latest(self) -> Result<Option<Series>> {
+    /// Counts manifests that were changed by somebody without the key among those that cannot be read. Manifests of another key, or of
+    /// none, stay: which of them are needed is not known yet.
+    fn set_aside_unsealed(&mut self, key: Option<&EncryptionKey>) {
+        for backup in std::mem::take(&mut self.backups) {
+            match backup.unlock(key) {
+                Err(err @ ManifestError::Unsealed { .. }) => self.unreadable.push(err),
+                _ => self.backups.push(backup),
+            }
+        }
+    }
+
+    /// The series that the next backup, encrypted with `key`, would continue.
+    pub fn latest(mut self, key: Option<&EncryptionKey>) -> Result<Option<Series>> {
+        self.set_aside_unsealed(key);
         let location = self.location.clone();
         let advice = "; take a full backup with forceFull to begin a new series";
         latest(self.readable()?).map_err(|source| Error::Series { location, source, advice })
@@ -164,6 +176,7 @@ impl Catalogue {
         backup_num: Option<u64>,
         key: Option<&EncryptionKey>,
     ) -> Result<Series> {
+        self.set_aside_unsealed(key);
         let location = self.location.clone();
         let chosen = choose(self.backups, backup_id, backup_num);
         // A manifest that cannot be read may be the one that is missing, or the newest: only a series that was asked for by name, up to a
