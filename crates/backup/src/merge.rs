@@ -3,9 +3,11 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
-use graphdb_archive::{ArchiveReader, Entry, EntryValue, GroupBackup, Manifest, StoredObject};
+use graphdb_archive::{ArchiveReader, Entry, EntryValue, GroupBackup, Manifest, StoredObject, user_meta};
 use graphdb_storage::StoredEntry;
-use graphdb_types::{BackupKey, DropOp, Key, KeyKind, ObjectName, Predicate, PredicateSchema, Ts, TypeDef, max_object};
+use graphdb_types::{
+    BackupKey, DropOp, Key, Malformed, ObjectName, Predicate, PredicateSchema, Ts, TypeDef, max_object,
+};
 
 use crate::download::ObjectReader;
 use crate::error::{Error, Result};
@@ -20,8 +22,12 @@ pub(crate) struct Source {
     age: usize,
     predicates: BTreeSet<Predicate>,
     hidden_by: Vec<DropOp>,
+    /// The stored key it stands on, and the one before.
     key: Vec<u8>,
-    last_predicate: Option<(Predicate, bool)>,
+    previous: Vec<u8>,
+    /// The prefix of that key's predicate, and whether its lists count.
+    prefix: Vec<u8>,
+    counts: bool,
     max_uid: u64,
 }
 
@@ -56,48 +62,56 @@ impl Source {
         age: usize,
     ) -> Source {
         let (predicates, hidden_by) = rules(newest_first, age);
-        Source { reader, object, stored, age, predicates, hidden_by, key: Vec::new(), last_predicate: None, max_uid: 0 }
+        let (key, previous, prefix) = (Vec::new(), Vec::new(), Vec::new());
+        Source { reader, object, stored, age, predicates, hidden_by, key, previous, prefix, counts: false, max_uid: 0 }
     }
 
     /// Moves to the next list that counts; schema and types on the way go into `merged`, if this is the newest backup. False at the end.
     fn advance(&mut self, merged: &mut Merged, progress: &Progress) -> Result<bool> {
         loop {
-            if !self.reader.advance().map_err(Error::archive(&self.object))? {
+            if !self.reader.advance().map_err(|err| Error::archive(&self.object)(err))? {
                 return Ok(false);
             }
-            let malformed = Error::entry(&self.object);
+            let object = &self.object;
+            let malformed = |err| Error::entry(object)(err);
             let entry = self.reader.current().expect("the reader advanced");
             progress.add(1, (entry.key.len() + entry.value.len()) as u64);
-            let entry = entry.entry().map_err(&malformed)?;
-            let key = match &entry.key {
-                BackupKey::Posting(key) => key,
-                definition => {
-                    if self.age == 0 {
-                        merged.define(definition, &entry).map_err(&malformed)?;
-                    }
-                    continue;
+            std::mem::swap(&mut self.key, &mut self.previous);
+            self.key.clear();
+            let stored = BackupKey::put_stored_of_wire(entry.key, &mut self.key).map_err(malformed)?;
+            let Some((prefix, subject)) = stored else {
+                std::mem::swap(&mut self.key, &mut self.previous);
+                if self.age == 0 {
+                    let entry = entry.entry().map_err(malformed)?;
+                    merged.define(&entry).map_err(malformed)?;
                 }
+                continue;
             };
-            let counts = match &self.last_predicate {
-                Some((last, counts)) if *last == key.predicate => *counts,
-                _ => {
-                    let named = self.predicates.contains(&key.predicate);
-                    let counts = named && !self.hidden_by.iter().any(|op| op.hides(&key.predicate));
-                    self.last_predicate = Some((key.predicate.clone(), counts));
-                    counts
-                }
-            };
-            if !counts {
+            if self.key <= self.previous {
+                return Err(malformed(Malformed { what: "order of keys" }));
+            }
+            if self.key[..prefix] != self.prefix {
+                self.prefix.clear();
+                self.prefix.extend_from_slice(&self.key[..prefix]);
+                self.counts = self.predicate_counts(&Key::from_stored(&self.key).map_err(malformed)?.predicate);
+            }
+            if !self.counts {
                 continue;
             }
-            self.max_uid = self.max_uid.max(max_uid(key, &entry.value).map_err(&malformed)?);
-            let previous = std::mem::take(&mut self.key);
-            self.key = key.to_stored();
-            if self.key <= previous {
-                return Err(malformed(graphdb_types::Malformed { what: "order of keys" }));
+            if let Some(subject) = subject {
+                let object = if entry.user_meta == user_meta::COMPLETE {
+                    max_object(entry.value).map_err(malformed)?
+                } else {
+                    0
+                };
+                self.max_uid = self.max_uid.max(subject.0).max(object);
             }
             return Ok(true);
         }
+    }
+
+    fn predicate_counts(&self, predicate: &Predicate) -> bool {
+        self.predicates.contains(predicate) && !self.hidden_by.iter().any(|op| op.hides(predicate))
     }
 
     /// Checks what was read against what the manifest says, to the last byte.
@@ -106,25 +120,16 @@ impl Source {
     }
 }
 
-/// The subject, and the objects of edges.
-fn max_uid(key: &Key, value: &EntryValue<'_>) -> Result<u64, graphdb_types::Malformed> {
-    let KeyKind::Data(subject) = key.kind else { return Ok(0) };
-    match value {
-        EntryValue::List(list) => Ok(subject.0.max(max_object(list)?)),
-        _ => Ok(subject.0),
-    }
-}
-
 impl Merged {
-    fn define(&mut self, key: &BackupKey, entry: &Entry<'_>) -> Result<(), graphdb_types::Malformed> {
-        match (key, &entry.value) {
+    fn define(&mut self, entry: &Entry<'_>) -> Result<(), Malformed> {
+        match (&entry.key, &entry.value) {
             (BackupKey::Schema(predicate), EntryValue::Schema(wire)) => {
                 self.predicates.insert(predicate.clone(), PredicateSchema::from_wire(wire)?);
             }
             (BackupKey::Type(name), EntryValue::Type(wire)) => {
                 self.types.insert(name.clone(), TypeDef::from_wire(wire)?);
             }
-            _ => return Err(graphdb_types::Malformed { what: "definition in a backup" }),
+            _ => return Err(Malformed { what: "definition in a backup" }),
         }
         Ok(())
     }
@@ -181,7 +186,7 @@ pub(crate) fn merge(
         let source = &mut sources[head.source];
         if head.key != last {
             let entry = source.reader.current().expect("a source in the heap stands on an entry");
-            if entry.user_meta == graphdb_archive::user_meta::COMPLETE && !entry.value.is_empty() {
+            if entry.user_meta == user_meta::COMPLETE && !entry.value.is_empty() {
                 merged.lists += 1;
                 visit(StoredEntry { key: &head.key, version: Ts(entry.version.max(1)), list: entry.value })?;
             }

@@ -156,10 +156,13 @@ fn split_stored(stored: &[u8]) -> Option<(u64, &[u8], u8, &[u8])> {
 }
 
 fn put_stored_prefix(out: &mut Vec<u8>, predicate: &Predicate) {
-    let name = predicate.name.as_bytes();
+    put_prefix(out, predicate.namespace.0, predicate.name.as_bytes());
+}
+
+fn put_prefix(out: &mut Vec<u8>, namespace: u64, name: &[u8]) {
     let len =
         u16::try_from(name.len()).expect("predicate names are checked against MAX_PREDICATE_BYTES where they enter");
-    out.extend_from_slice(&predicate.namespace.0.to_be_bytes());
+    out.extend_from_slice(&namespace.to_be_bytes());
     out.extend_from_slice(&len.to_be_bytes());
     out.extend_from_slice(name);
 }
@@ -216,6 +219,42 @@ mod wire_type {
     pub(super) const TYPE: u64 = 7;
 }
 
+/// The fields of a serialised `BackupKey`.
+struct RawKey<'a> {
+    kind: u64,
+    attr: &'a str,
+    uid: u64,
+    term: &'a [u8],
+    count: u32,
+    namespace: u64,
+}
+
+impl RawKey<'_> {
+    fn read(bytes: &[u8]) -> Result<RawKey<'_>, Malformed> {
+        const WHAT: &str = "backup key";
+        let mut raw = RawKey { kind: 0, attr: "", uid: 0, term: &[], count: 0, namespace: 0 };
+        let mut reader = WireReader::new(bytes, WHAT);
+        while let Some((number, field)) = reader.next()? {
+            match number {
+                1 => raw.kind = field.number(WHAT)?,
+                2 => raw.attr = field.text("attr of a backup key")?,
+                3 => raw.uid = field.number(WHAT)?,
+                5 => raw.term = field.bytes(WHAT)?,
+                6 => {
+                    let count = u32::try_from(field.number(WHAT)?);
+                    raw.count = count.map_err(|_| Malformed { what: "count of a backup key" })?;
+                }
+                7 => raw.namespace = field.number(WHAT)?,
+                _ => {}
+            }
+        }
+        if raw.attr.len() > MAX_PREDICATE_BYTES {
+            return Err(Malformed { what: "attr of a backup key: longer than 65,534 bytes" });
+        }
+        Ok(raw)
+    }
+}
+
 impl BackupKey {
     /// Appends the key as a serialised `BackupKey` message: type 1, attr 2, uid 3, term 5, count 6, namespace 7.
     pub fn put_wire(&self, out: &mut Vec<u8>) {
@@ -266,36 +305,47 @@ impl BackupKey {
 
     /// Reads a serialised `BackupKey`. Unknown fields are skipped.
     pub fn from_wire(bytes: &[u8]) -> Result<BackupKey, Malformed> {
-        const WHAT: &str = "backup key";
-        let (mut kind, mut attr, mut uid, mut term, mut count, mut namespace) = (0, "", 0, &[][..], 0, 0);
-        let mut reader = WireReader::new(bytes, WHAT);
-        while let Some((number, field)) = reader.next()? {
-            match number {
-                1 => kind = field.number(WHAT)?,
-                2 => attr = field.text("attr of a backup key")?,
-                3 => uid = field.number(WHAT)?,
-                5 => term = field.bytes(WHAT)?,
-                6 => count = field.number(WHAT)?,
-                7 => namespace = field.number(WHAT)?,
-                _ => {}
-            }
-        }
-        if attr.len() > MAX_PREDICATE_BYTES {
-            return Err(Malformed { what: "attr of a backup key: longer than 65,534 bytes" });
-        }
-        let predicate = Predicate { namespace: Namespace(namespace), name: attr.into() };
-        let count = || u32::try_from(count).map_err(|_| Malformed { what: "count of a backup key" });
-        let kind = match kind {
+        let raw = RawKey::read(bytes)?;
+        let predicate = Predicate { namespace: Namespace(raw.namespace), name: raw.attr.into() };
+        let kind = match raw.kind {
             wire_type::SCHEMA => return Ok(BackupKey::Schema(predicate)),
             wire_type::TYPE => return Ok(BackupKey::Type(predicate)),
-            wire_type::DATA => KeyKind::Data(Uid(uid)),
-            wire_type::REVERSE => KeyKind::Reverse(Uid(uid)),
-            wire_type::INDEX => KeyKind::Index(term.to_vec()),
-            wire_type::COUNT => KeyKind::Count(count()?),
-            wire_type::COUNT_REVERSE => KeyKind::CountReverse(count()?),
+            wire_type::DATA => KeyKind::Data(Uid(raw.uid)),
+            wire_type::REVERSE => KeyKind::Reverse(Uid(raw.uid)),
+            wire_type::INDEX => KeyKind::Index(raw.term.to_vec()),
+            wire_type::COUNT => KeyKind::Count(raw.count),
+            wire_type::COUNT_REVERSE => KeyKind::CountReverse(raw.count),
             _ => return Err(Malformed { what: "type of a backup key" }),
         };
         Ok(BackupKey::Posting(Key { predicate, kind }))
+    }
+
+    /// Appends the stored key of a serialised posting list's key; the same as [`BackupKey::from_wire`] and [`Key::put_stored`] without
+    /// taking it apart. Gives how many of the bytes are the predicate's prefix, and the subject of a data list; `None` for a schema or type.
+    pub fn put_stored_of_wire(bytes: &[u8], out: &mut Vec<u8>) -> Result<Option<(usize, Option<Uid>)>, Malformed> {
+        let raw = RawKey::read(bytes)?;
+        let kind = match raw.kind {
+            wire_type::SCHEMA | wire_type::TYPE => return Ok(None),
+            wire_type::DATA => DATA,
+            wire_type::REVERSE => REVERSE,
+            wire_type::INDEX => INDEX,
+            wire_type::COUNT => COUNT,
+            wire_type::COUNT_REVERSE => COUNT_REVERSE,
+            _ => return Err(Malformed { what: "type of a backup key" }),
+        };
+        let begin = out.len();
+        put_prefix(out, raw.namespace, raw.attr.as_bytes());
+        let prefix = out.len() - begin;
+        out.push(kind);
+        match kind {
+            DATA | REVERSE => out.extend_from_slice(&raw.uid.to_be_bytes()),
+            INDEX => {
+                put_term(out, raw.term);
+                out.extend_from_slice(&[0, 1]);
+            }
+            _ => out.extend_from_slice(&raw.count.to_be_bytes()),
+        }
+        Ok(Some((prefix, (kind == DATA).then_some(Uid(raw.uid)))))
     }
 
     /// The predicate, or a type's name.
@@ -336,6 +386,10 @@ mod tests {
             let mut again = Vec::new();
             BackupKey::put_wire_of_stored(&key.to_stored(), &mut again).unwrap();
             assert_eq!(again, wire);
+            let mut stored = Vec::new();
+            let (prefix, subject) = BackupKey::put_stored_of_wire(&wire, &mut stored).unwrap().unwrap();
+            assert_eq!((stored, prefix), (key.to_stored(), Key::stored_prefix(&key.predicate).len()));
+            assert_eq!(subject, if let KeyKind::Data(uid) = key.kind { Some(uid) } else { None });
             assert_eq!(BackupKey::from_wire(&wire), Ok(BackupKey::Posting(key)));
         }
     }

@@ -289,7 +289,7 @@ pub fn max_object(wire: &[u8]) -> Result<u64, Malformed> {
                 read_varints(packed, &mut uids)?;
                 max = max.max(uids.last().copied().unwrap_or(0));
             }
-            (2, field) if !Posting::from_wire(field.bytes(WHAT)?)?.is_edge => return Ok(0),
+            (2, field) if !is_edge(field.bytes(WHAT)?)? => return Ok(0),
             (5, field) => {
                 let mut deltas = WireReader::new(field.bytes(WHAT)?, WHAT);
                 while !deltas.is_empty() {
@@ -300,6 +300,18 @@ pub fn max_object(wire: &[u8]) -> Result<u64, Malformed> {
         }
     }
     Ok(max)
+}
+
+/// Whether a `Posting` message is an edge, without building it.
+fn is_edge(wire: &[u8]) -> Result<bool, Malformed> {
+    const WHAT: &str = "posting";
+    let mut reader = WireReader::new(wire, WHAT);
+    while let Some((number, field)) = reader.next()? {
+        if number == 4 {
+            return Ok(field.number(WHAT)? == posting_type::REF);
+        }
+    }
+    Ok(true)
 }
 
 fn merge_sorted<T>(old: Vec<T>, new: Vec<T>, id: impl Fn(&T) -> u64) -> Vec<T> {
