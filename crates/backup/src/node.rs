@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, TryLockError};
 use std::time::{Duration, Instant};
 
-use graphdb_archive::SealedManifest;
+use graphdb_archive::{ManifestError, SealedManifest};
 use graphdb_storage::{Identity, Leased, Store, StoreOptions};
 use graphdb_types::Ts;
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -213,7 +213,7 @@ impl Node {
     pub async fn restore(&self, request: RestoreRequest) -> Result<u64> {
         self.check_open()?;
         let alone = Arc::clone(&self.inner.restore).try_lock_owned().map_err(|_| Error::RestoreRunning)?;
-        let plan = RestorePlan::prove(&request).await?;
+        let plan = self.prove(&request).await?;
         let group = self.any_store()?.group();
         if plan.groups() != [group] {
             return Err(Error::Groups { node: group, backup: plan.groups() });
@@ -226,6 +226,18 @@ impl Node {
         let running = self.note_running(JobKind::Restore, id);
         tokio::spawn(async move { node.run_restore(plan, record, running, alone).await });
         Ok(id)
+    }
+
+    /// Proves the series with the key of the request, or, if it needs one and the request has none, with the node's own.
+    async fn prove(&self, request: &RestoreRequest) -> Result<RestorePlan> {
+        match (RestorePlan::prove(request).await, &self.inner.options.backup.key) {
+            (Err(Error::Manifest(err)), Some(key))
+                if request.key.is_none() && matches!(*err, ManifestError::KeyMissing { .. }) =>
+            {
+                RestorePlan::prove(&RestoreRequest { key: Some(Arc::clone(key)), ..request.clone() }).await
+            }
+            (proved, _) => proved,
+        }
     }
 
     async fn run_restore(
