@@ -32,6 +32,9 @@ pub(crate) fn read_group(dir: &Path) -> Result<GroupId> {
 
 pub(crate) fn lock_directory(dir: &Path) -> Result<File> {
     let path = dir.join(LOCK_FILE);
+    if !path.exists() {
+        is_fresh(dir)?; // a directory that is not ours gets no file of ours
+    }
     let mut file = OpenOptions::new()
         .create(true)
         .truncate(false)

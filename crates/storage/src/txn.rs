@@ -135,10 +135,9 @@ impl Transactions {
             state.finish_order.push_back(start_ts);
         }
         while state.finish_order.len() > FINISHED_KEPT {
-            if let Some(oldest) = state.finish_order.pop_front() {
-                if state.finished.remove(&oldest) == Some(Finished::Aborted) {
-                    state.forgotten = state.forgotten.max(oldest);
-                }
+            let oldest = state.finish_order.pop_front().expect("more than a few are in the queue");
+            if state.finished.remove(&oldest) == Some(Finished::Aborted) {
+                state.forgotten = state.forgotten.max(oldest);
             }
         }
     }

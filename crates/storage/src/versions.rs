@@ -134,10 +134,10 @@ pub(crate) fn scan_lists(
     while let Some((key, value)) = iter.item() {
         let (stored, version) = split_version(key)?;
         if stored != current {
-            if let Some(done) = collector.take() {
-                if !visit(&current, done.finish())? {
-                    return Ok(());
-                }
+            if let Some(done) = collector.take()
+                && !visit(&current, done.finish())?
+            {
+                return Ok(());
             }
             current.clear();
             current.extend_from_slice(stored);
