@@ -6,10 +6,13 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use graphdb_types::{DropOp, Key, KeyKind, PostingList, Predicate, PredicateSchema, Schema, Ts, TypeDef, ValType};
+use graphdb_types::{
+    DropOp, Key, KeyKind, PostingList, Predicate, PredicateSchema, Schema, Ts, TypeDef, VALUE_UID, ValType,
+};
 use rocksdb::{DB, Direction, IteratorMode, ReadOptions, WriteBatch};
 
 use crate::derive::derived_keys;
+use crate::edge::value_id;
 use crate::error::{Error, Result};
 use crate::layout::{COMPLETE, DELTA, Delta, EMPTY, LOG, complete_value, prefix_end, split_version, versioned};
 use crate::log::{LogEntry, LogRecord, drop_to_wire, log_key};
@@ -41,7 +44,16 @@ const BUILD_BUFFER_BYTES: usize = 64 << 20;
 /// Checks a schema change against the rules that depend on data.
 pub(crate) fn check(db: &DB, schema: &Schema, change: &SchemaChange) -> Result<()> {
     for (predicate, new) in &change.predicates {
-        let (Some(old), Some(new)) = (schema.predicate(predicate), new) else { continue };
+        let Some(old) = schema.predicate(predicate) else { continue };
+        let Some(new) = new else {
+            if has_data(db, predicate)? {
+                // Backups carry the data of predicates that have a schema.
+                return Err(Error::refused(format!(
+                    "the schema of {predicate} cannot be removed while it holds data; drop it instead"
+                )));
+            }
+            continue;
+        };
         if old.list && !new.list {
             let why =
                 format!("Type can't be changed from list to scalar for attr: [{predicate}] without dropping it first");
@@ -134,10 +146,16 @@ fn replacement(old: &Schema, new: &Schema) -> SchemaChange {
 fn same_derived(old: &PredicateSchema, new: &PredicateSchema) -> bool {
     let count = |s: &PredicateSchema| (s.count, s.count && s.lang);
     let types_matter = !new.tokenizers.is_empty() && old.value_type != new.value_type;
-    old.tokenizers == new.tokenizers && old.reverse == new.reverse && count(old) == count(new) && !types_matter
+    let same_ids = old.list == new.list || new.value_type == ValType::Uid;
+    old.tokenizers == new.tokenizers
+        && old.reverse == new.reverse
+        && count(old) == count(new)
+        && !types_matter
+        && same_ids
 }
 
-/// Empties every derived list of a predicate and builds those that `schema` asks for, all at `commit_ts`. An emptied list keeps an empty
+/// Empties every derived list of a predicate and builds those that `schema` asks for, all at `commit_ts`; values of a predicate that
+/// became a list get the ids of list values. An emptied list keeps an empty
 /// version: an incremental backup has to tell that it went away.
 fn rebuild(db: &DB, predicate: &Predicate, schema: &PredicateSchema, commit_ts: Ts) -> Result<()> {
     let prefix = Key::stored_prefix(predicate);
@@ -155,6 +173,11 @@ fn rebuild(db: &DB, predicate: &Predicate, schema: &PredicateSchema, commit_ts: 
         Ok(true)
     })?;
     scan_prefix(db, &Key::stored_data_prefix(predicate), |stored, at| {
+        if schema.list && at.list.contains(VALUE_UID) {
+            let list = as_list(at.list.clone());
+            db.put_cf(postings_family(db), versioned(stored, commit_ts), complete_value(&list))
+                .map_err(Error::rocks("turn a value into a list"))?;
+        }
         for (key, uid, posting) in derived_keys(&Key::from_stored(stored)?, &at.list, schema) {
             builder.add(key, uid, posting)?;
         }
@@ -175,6 +198,16 @@ fn rebuild(db: &DB, predicate: &Predicate, schema: &PredicateSchema, commit_ts: 
         builder.flush()?;
     }
     Ok(())
+}
+
+/// The values of a scalar predicate as those of a list: each under its own fingerprint.
+fn as_list(scalar: PostingList) -> PostingList {
+    let mut postings = scalar.postings;
+    for posting in postings.iter_mut().filter(|posting| posting.id == VALUE_UID) {
+        posting.id = value_id(&posting.value, "", true);
+    }
+    postings.sort_by_key(|posting| posting.id);
+    PostingList::of_postings(postings)
 }
 
 struct IndexBuilder<'a> {

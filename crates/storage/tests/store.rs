@@ -337,3 +337,23 @@ fn a_store_built_from_a_scan_is_equal_and_goes_on_above() {
     assert_eq!(seen.len(), 1);
     assert_eq!(found(&newest(&restored), "name", "after"), [1]);
 }
+
+#[test]
+fn a_scalar_that_becomes_a_list_keeps_its_value_as_a_list_item() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    define(&store, "nick", string(&[Tokenizer::Exact]));
+    commit(&store, vec![set(1, "nick", "Al"), set(2, "nick", "Bo")]);
+    define(&store, "nick", PredicateSchema { list: true, ..string(&[Tokenizer::Exact]) });
+    commit(&store, vec![set(1, "nick", "Al"), set(1, "nick", "Allie")]);
+    let key = Key::data(&Predicate::root("nick"), Uid(1));
+    assert_eq!(newest(&store).list(&key).unwrap().len(), 2, "the value that was there is the same item");
+    let gone = Edge { op: EdgeOp::Delete, ..set(2, "nick", "Bo") };
+    commit(&store, vec![gone]);
+    assert_eq!((found(&newest(&store), "nick", "Bo"), found(&newest(&store), "nick", "Al")), (vec![], vec![1]));
+    let change = SchemaChange { predicates: vec![(Predicate::root("nick"), None)], types: vec![] };
+    assert!(
+        matches!(store.alter(Alter::Schema(change)), Err(Error::Refused { .. })),
+        "its data would be lost to backups"
+    );
+}
