@@ -145,11 +145,11 @@ fn agent(limit: Option<Duration>) -> Agent {
 }
 
 fn base_of(url: &str) -> anyhow::Result<String> {
-    let url = url.trim_end_matches('/');
-    match url.split_once("://") {
-        None if !url.is_empty() => Ok(format!("http://{url}")),
-        Some(("http", host)) if !host.is_empty() => Ok(url.to_owned()),
-        Some(("https", _)) => Err(misuse(format!(
+    let (scheme, host) = url.split_once("://").unwrap_or(("http", url));
+    let host = host.trim_end_matches('/');
+    match scheme {
+        "http" if !host.is_empty() => Ok(format!("http://{host}")),
+        "https" => Err(misuse(format!(
             "{url}: nodes speak plain http; for encryption call them through a tunnel or proxy on this machine"
         ))),
         _ => Err(misuse(format!("{url:?} is no URL of a node; write http://HOST:PORT"))),

@@ -66,8 +66,11 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// The members of super-flags that are understood, and the settings they stand for; `None` for members that are ignored.
-const SUPER_FLAGS: &[(&str, &[(&str, Option<&str>)])] = &[
+/// The name of a super-flag's member, and the setting it stands for; `None` if it is ignored.
+type Member = (&'static str, Option<&'static str>);
+
+/// The super-flags that are understood, with their members.
+const SUPER_FLAGS: &[(&str, &[Member])] = &[
     ("security", &[("whitelist", Some("whitelist")), ("token", Some("auth-token"))]),
     ("encryption", &[("key-file", Some("encryption-key-file"))]),
     ("cache", &[("size-mb", Some("cache-mb")), ("percentage", None), ("remove-on-update", None)]),

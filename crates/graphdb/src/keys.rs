@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use graphdb_archive::EncryptionKey;
 
 /// More bytes than any key or token has, so that a wrong file is not read whole.
@@ -17,9 +17,8 @@ const MAX_SECRET_BYTES: u64 = 4096;
 /// A file that cannot be read, or is no key; the message names it and never shows its content.
 pub(crate) fn read_encryption_key(path: &Path) -> anyhow::Result<Arc<EncryptionKey>> {
     let bytes = read_secret(path).with_context(|| format!("read encryption key {}", path.display()))?;
-    let key = EncryptionKey::new(&bytes).with_context(|| {
-        format!("encryption key {} (make one with: head -c 32 /dev/urandom > FILE)", path.display())
-    })?;
+    let key = EncryptionKey::new(&bytes)
+        .map_err(|why| anyhow!("{}: {why}; make one with: head -c 32 /dev/urandom > FILE", path.display()))?;
     Ok(Arc::new(key))
 }
 
@@ -29,7 +28,7 @@ pub(crate) fn read_encryption_key(path: &Path) -> anyhow::Result<Arc<EncryptionK
 /// A file that cannot be read, is empty, or holds what no HTTP header can carry.
 pub(crate) fn read_token(path: &Path) -> anyhow::Result<String> {
     let bytes = read_secret(path).with_context(|| format!("read token {}", path.display()))?;
-    let text = String::from_utf8(bytes).map_err(|_| anyhow::anyhow!("token {} is not text", path.display()))?;
+    let text = String::from_utf8(bytes).map_err(|_| anyhow!("token {} is not text", path.display()))?;
     let token = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
     check_token(token).with_context(|| format!("token {}", path.display()))?;
     Ok(token.to_owned())
@@ -83,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_key_of_another_length_is_refused_and_named_but_not_shown() {
-        for (content, part) in [(&b"secretsecretsec"[..], "15"), (b"secretsecretsecr\n", "newline"), (b"", "0 ")] {
+        for (content, part) in [(&b"secretsecretsec"[..], "15"), (b"secretsecretsecr\n", "newline"), (b"", "has 0")] {
             let (_dir, path) = file(content);
             let error = format!("{:#}", read_encryption_key(&path).unwrap_err());
             assert!(error.contains(part) && error.contains("/secret") && !error.contains("secretsec"), "{error}");

@@ -58,7 +58,7 @@ pub(crate) struct LiveArgs {
     format: Option<Format>,
 
     /// N-Quads in one transaction
-    #[arg(short, long, value_name = "N", env = "GRAPHDB_BATCH", default_value_t = 1000,
+    #[arg(short, long, value_name = "N", env = "GRAPHDB_BATCH", default_value_t = 5000,
           value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     batch: u32,
 

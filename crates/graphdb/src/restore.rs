@@ -10,7 +10,7 @@ use graphdb_backup::{Progress, RestoreReport, RestoreRequest, restore_offline};
 use crate::client::Client;
 use crate::failure::misuse;
 use crate::keys::read_encryption_key;
-use crate::progress::{Reporter, Stand, bytes, grouped};
+use crate::progress::{Reporter, Stand, grouped};
 
 /// Restores a backup into directories that a node can then serve. No node may be running on them.
 ///
@@ -102,8 +102,7 @@ fn zero(args: &RestoreArgs) -> anyhow::Result<Option<Client>> {
 fn show(progress: Progress) -> Reporter {
     Reporter::start(move || {
         let percent = progress.percent();
-        let text =
-            format!("{}: {} entries, {}", progress.phase(), grouped(progress.entries()), bytes(progress.bytes()));
+        let text = format!("{}: {} entries", progress.phase(), grouped(progress.entries()));
         Stand { part: (percent > 0.0).then_some(percent / 100.0), text }
     })
 }
@@ -113,12 +112,13 @@ fn print_report(report: &RestoreReport, progress: &Progress, seconds: f64) {
         let lists = grouped(group.lists);
         println!("Restored group {} into {}: {lists} posting lists", group.group, group.dir.display());
     }
-    let rate = bytes((progress.bytes() as f64 / seconds.max(1e-3)) as u64);
+    let entries = progress.entries();
+    let rate = grouped((entries as f64 / seconds.max(1e-3)) as u64);
     println!(
-        "Series {} up to backup {}: {} in {seconds:.1} s ({rate}/s)",
+        "Series {} up to backup {}: {} entries in {seconds:.1} s ({rate}/s)",
         report.backup_id,
         report.backup_num,
-        bytes(progress.bytes())
+        grouped(entries)
     );
     println!("Restore version: {}", report.read_ts.0);
     println!("Restore max uid: {}", report.max_uid);

@@ -25,22 +25,32 @@ use crate::client::Client;
 /// # Errors
 /// The first thing that cannot be read, mapped or sent. Transactions that were committed before stay.
 pub(crate) fn load(args: &LiveArgs, inputs: &[Input], client: Client, tally: &Arc<Tally>) -> anyhow::Result<u64> {
-    let (sender, receiver) = sync_channel(usize::from(args.conc));
-    let outbox = Outbox::new(receiver, tally, args.ignore_errors);
+    let outbox = Outbox::new(tally, args.ignore_errors);
     thread::scope(|scope| {
-        let senders: Vec<_> = (0..args.conc)
-            .map(|_| {
-                let (client, outbox) = (client.another(), &outbox);
-                scope.spawn(move || outbox.send_all(&client))
-            })
-            .collect();
-        let read = Loader::new(args, &client, sender, &outbox).and_then(|loader| loader.read(inputs, tally));
+        let (mut lanes, mut threads) = (Vec::new(), Vec::new());
+        for _ in 0..args.conc {
+            let (sender, batches) = sync_channel(BATCHES_WAITING);
+            let (client, outbox) = (client.another(), &outbox);
+            threads.push(scope.spawn(move || outbox.send_all(&client, batches)));
+            lanes.push(Lane { batch: Batch::default(), sender });
+        }
+        let read = Loader::new(args, &client, lanes, &outbox).and_then(|loader| loader.read(inputs, tally));
         // What was refused is the better explanation for a reading that stopped.
-        for sender in senders {
-            sender.join().map_err(|_| anyhow!("a sending thread panicked"))??;
+        for thread in threads {
+            thread.join().map_err(|_| anyhow!("a sending thread panicked"))??;
         }
         read
     })
+}
+
+/// Batches that wait for each sending thread.
+const BATCHES_WAITING: usize = 4;
+
+/// The way to one sending thread. All statements about a node take the same one: two transactions under way then hardly ever touch the same
+/// thing, and what the input says last about a node is what stays.
+struct Lane {
+    batch: Batch,
+    sender: SyncSender<Batch>,
 }
 
 struct Loader<'a, L> {
@@ -50,9 +60,8 @@ struct Loader<'a, L> {
     uids: Uids<L>,
     xidmap: Option<XidMap>,
     new_uids: bool,
-    batch: Batch,
+    lanes: Vec<Lane>,
     batch_nquads: u32,
-    sender: SyncSender<Batch>,
     outbox: &'a Outbox<'a>,
     scratch: String,
     /// The file that is read.
@@ -69,7 +78,7 @@ impl<'a> Loader<'a, Lease<'a>> {
     fn new(
         args: &LiveArgs,
         client: &'a Client,
-        sender: SyncSender<Batch>,
+        lanes: Vec<Lane>,
         outbox: &'a Outbox<'a>,
     ) -> anyhow::Result<Loader<'a, Lease<'a>>> {
         let mut names = NameTable::default();
@@ -80,9 +89,8 @@ impl<'a> Loader<'a, Lease<'a>> {
             uids: Uids::new(Box::new(|count| lease(client, count))),
             xidmap,
             new_uids: args.new_uids,
-            batch: Batch::default(),
+            lanes,
             batch_nquads: args.batch,
-            sender,
             outbox,
             scratch: String::new(),
             file: Arc::default(),
@@ -97,7 +105,7 @@ impl<L: FnMut(u64) -> anyhow::Result<(u64, u64)>> Loader<'_, L> {
     fn read(mut self, inputs: &[Input], tally: &Arc<Tally>) -> anyhow::Result<u64> {
         for input in inputs {
             self.read_file(input, tally)?;
-            self.flush()?;
+            (0..self.lanes.len()).try_for_each(|lane| self.flush(lane))?;
         }
         Ok((self.names.len() - self.known) as u64 + self.nameless)
     }
@@ -121,23 +129,27 @@ impl<L: FnMut(u64) -> anyhow::Result<(u64, u64)>> Loader<'_, L> {
     }
 
     fn add(&mut self, mut nquad: NQuad<'_>, line: u64) -> anyhow::Result<()> {
-        nquad.subject = NodeRef::Uid(self.uid(&nquad.subject)?);
+        let subject = self.uid(&nquad.subject)?;
+        nquad.subject = NodeRef::Uid(subject);
         if let Object::Node(node) = &nquad.object {
             nquad.object = Object::Node(NodeRef::Uid(self.uid(node)?));
         }
-        self.batch.push(&nquad, &self.file, line)?;
-        if self.batch.is_full(self.batch_nquads) { self.flush() } else { Ok(()) }
+        let lane = lane_of(subject, self.lanes.len());
+        let batch = &mut self.lanes[lane].batch;
+        batch.push(&nquad, &self.file, line)?;
+        if batch.is_full(self.batch_nquads) { self.flush(lane) } else { Ok(()) }
     }
 
-    fn flush(&mut self) -> anyhow::Result<()> {
-        if self.batch.is_empty() {
+    fn flush(&mut self, lane: usize) -> anyhow::Result<()> {
+        let lane = &mut self.lanes[lane];
+        if lane.batch.is_empty() {
             return Ok(());
         }
         if let Some(xidmap) = &mut self.xidmap {
             xidmap.catch_up(&self.names)?;
         }
-        let batch = std::mem::take(&mut self.batch).finish();
-        if self.outbox.has_failed() || self.sender.send(batch).is_err() {
+        let batch = std::mem::take(&mut lane.batch).finish();
+        if self.outbox.has_failed() || lane.sender.send(batch).is_err() {
             return Err(anyhow!("sending stopped"));
         }
         Ok(())
@@ -210,6 +222,11 @@ impl<L: FnMut(u64) -> anyhow::Result<(u64, u64)>> Sink for Loader<'_, L> {
     }
 }
 
+/// Neighbouring uids take different lanes, so that all have work.
+fn lane_of(subject: Uid, lanes: usize) -> usize {
+    (subject.0 % lanes as u64) as usize
+}
+
 /// Why reading a file ended early.
 enum Ended {
     Unread(io::Error),
@@ -241,18 +258,16 @@ mod tests {
     /// What is sent for lines of RDF, uids given out from 0x64 on.
     fn mapped(lines: &[&str], new_uids: bool) -> String {
         let (sender, receiver): (_, Receiver<Batch>) = sync_channel(1);
-        let (_unused, batches) = sync_channel(1);
         let tally = Tally::default();
-        let outbox = Outbox::new(batches, &tally, false);
+        let outbox = Outbox::new(&tally, false);
         let mut loader = Loader {
             names: NameTable::default(),
             known: 0,
             uids: Uids::new(|count| Ok((100, 99 + count))),
             xidmap: None,
             new_uids,
-            batch: Batch::default(),
+            lanes: vec![Lane { batch: Batch::default(), sender }],
             batch_nquads: 1000,
-            sender,
             outbox: &outbox,
             scratch: String::new(),
             file: Arc::from("f"),
@@ -264,7 +279,7 @@ mod tests {
             let nquad = parse_line(line, Names::External).unwrap().unwrap();
             loader.add(nquad, 1).unwrap();
         }
-        loader.flush().unwrap();
+        loader.flush(0).unwrap();
         receiver.recv().unwrap().body().to_owned()
     }
 

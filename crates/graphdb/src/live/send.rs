@@ -71,7 +71,6 @@ impl Tally {
 
 /// What the sending threads share.
 pub(crate) struct Outbox<'a> {
-    pub(crate) batches: Mutex<Receiver<Batch>>,
     pub(crate) tally: &'a Tally,
     pub(crate) ignore_errors: bool,
     /// One thread failed; the others stop.
@@ -79,32 +78,25 @@ pub(crate) struct Outbox<'a> {
 }
 
 impl<'a> Outbox<'a> {
-    pub(crate) fn new(batches: Receiver<Batch>, tally: &'a Tally, ignore_errors: bool) -> Outbox<'a> {
-        Outbox { batches: Mutex::new(batches), tally, ignore_errors, failed: AtomicBool::new(false) }
+    pub(crate) fn new(tally: &'a Tally, ignore_errors: bool) -> Outbox<'a> {
+        Outbox { tally, ignore_errors, failed: AtomicBool::new(false) }
     }
 
-    /// Sends batches until there are no more, or one fails.
-    pub(crate) fn send_all(&self, client: &Client) -> anyhow::Result<()> {
-        while let Some(batch) = self.next() {
-            if let Err(error) = self.send(client, &batch) {
-                self.failed.store(true, Ordering::Relaxed);
-                // Whoever waits for room in the channel is to notice.
-                while self.batches.lock().unwrap_or_else(PoisonError::into_inner).try_recv().is_ok() {}
-                return Err(error).with_context(|| batch.place());
+    /// Sends batches, one after the other, until there are no more, or one fails in any thread.
+    pub(crate) fn send_all(&self, client: &Client, batches: Receiver<Batch>) -> anyhow::Result<()> {
+        for batch in batches {
+            if self.has_failed() {
+                break;
             }
+            self.send(client, &batch)
+                .with_context(|| batch.place())
+                .inspect_err(|_| self.failed.store(true, Ordering::Relaxed))?;
         }
         Ok(())
     }
 
     pub(crate) fn has_failed(&self) -> bool {
         self.failed.load(Ordering::Relaxed)
-    }
-
-    fn next(&self) -> Option<Batch> {
-        if self.has_failed() {
-            return None;
-        }
-        self.batches.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
     }
 
     /// Sends a batch. If the node refuses it and errors are to be ignored, its halves, until what it refuses stands alone.
