@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Folder, Node, assert_says, cli, copy_tree, folders, manifests, sample, shared, temp_dir, tree};
+use crate::harness::{
+    Folder, Node, assert_says, cli, copy_tree, folders, manifests, noise, sample, shared, temp_dir, tree,
+};
 use crate::questions::{SAMPLE, answers, assert_answers};
 
 /// A location with a full backup and an incremental, and what the newer one shows.
@@ -255,4 +257,39 @@ fn a_series_is_continued_neither_with_a_key_it_lacks_nor_without_the_one_it_has(
             cli(&args).ok();
         }
     }
+}
+
+#[test]
+fn a_backup_of_other_groups_is_refused_and_both_are_named() {
+    let good = good(None);
+    let other = Node::start(&good.dir.path().join("other"), &[]);
+    assert_eq!(other.terminate().0, Some(0));
+    let group_file = good.dir.path().join("other/group_id");
+    assert_eq!(fs::read_to_string(&group_file).unwrap().trim(), "1");
+    fs::write(&group_file, "2\n").unwrap();
+    let other = Node::start(&good.dir.path().join("other"), &[]);
+    other.mutate(r#"{ set { _:own <name> "mine" . } }"#);
+    assert_says(&other.ask_for_restore(&good.location, None, None).error(), &["groups", "group 2", "group 1"]);
+    assert_eq!(other.count("name"), 1);
+    let location = good.dir.dir("of-group-2");
+    other.backup(&location);
+    assert_says(&good.node.ask_for_restore(&location, None, None).error(), &["groups", "group 1", "group 2"]);
+    let printed = cli(&["restore", "-l", &location, "-p", &good.dir.at("r"), "--force-zero=false"]).ok();
+    assert_says(&printed, &[&good.dir.at("r/p2")]);
+    let restored = Node::start(&good.dir.path().join("r/p2"), &[]);
+    assert_eq!(restored.count("name"), 1);
+}
+
+#[test]
+fn a_second_restore_while_one_runs_is_refused() {
+    let good = good(None);
+    noise(&good.node, 1_500);
+    good.node.backup(&good.location);
+    let first = good.node.ask_for_restore(&good.location, None, None).data()["restore"]["restoreId"].as_i64().unwrap();
+    let second = good.node.ask_for_restore(&good.location, None, None);
+    if good.node.restore_status(first)["status"] == "IN_PROGRESS" {
+        assert_says(&second.error(), &["another restore operation is already running"]);
+    }
+    assert_eq!(good.node.wait_restored(first)["status"], "OK");
+    assert_eq!(good.node.count("noise"), 1_500);
 }

@@ -24,7 +24,12 @@ fn size_of(dir: &Path) -> u64 {
 }
 
 /// Commits one value after another until the node is gone; gives those that were acknowledged.
-fn write_until_gone(client: &Client, round: usize, writer: usize, acknowledged: &AtomicUsize) -> BTreeSet<String> {
+pub(crate) fn write_until_gone(
+    client: &Client,
+    round: usize,
+    writer: usize,
+    acknowledged: &AtomicUsize,
+) -> BTreeSet<String> {
     let mut done = BTreeSet::new();
     for number in 0.. {
         let value = format!("{round}-{writer}-{number}");
@@ -38,7 +43,7 @@ fn write_until_gone(client: &Client, round: usize, writer: usize, acknowledged: 
     done
 }
 
-fn values(node: &Node, predicate: &str) -> BTreeSet<String> {
+pub(crate) fn values(node: &Node, predicate: &str) -> BTreeSet<String> {
     let rows = node.query(&format!("{{ q(func: has({predicate})) {{ v: {predicate} }} }}"))["q"].take();
     rows.as_array().unwrap().iter().map(|row| row["v"].as_str().unwrap().to_owned()).collect()
 }
@@ -81,7 +86,7 @@ fn every_acknowledged_mutation_survives_a_kill_during_commits() {
 }
 
 /// A node whose backups take a while, with a first backup, and what it answered then.
-fn slow_node(dir: &Folder, options: &[&str]) -> (Node, String, Vec<Value>) {
+pub(crate) fn slow_node(dir: &Folder, options: &[&str]) -> (Node, String, Vec<Value>) {
     let backups = dir.dir("backups");
     let node = Node::start(&dir.path().join("p"), options);
     sample(&node, 300);
@@ -91,7 +96,7 @@ fn slow_node(dir: &Folder, options: &[&str]) -> (Node, String, Vec<Value>) {
     (node, backups, first)
 }
 
-const SLOW: &[&str] = &["--gzip-level", "12"];
+pub(crate) const SLOW: &[&str] = &["--gzip-level", "12"];
 
 #[test]
 fn a_kill_during_a_backup_leaves_no_backup_and_nothing_in_the_way_of_the_next() {
@@ -147,31 +152,8 @@ fn a_kill_during_a_backup_leaves_no_backup_and_nothing_in_the_way_of_the_next() 
     assert_eq!(new.count("noise"), 2_000);
 }
 
-#[test]
-fn sigterm_during_a_backup_ends_the_node_with_a_whole_backup_or_none_and_no_leftovers() {
-    let dir = temp_dir();
-    let (node, backups, _) = slow_node(&dir, SLOW);
-    let before = tree(&backups);
-    let (client, to) = (node.client(), backups.clone());
-    let asked = thread::spawn(move || client.ask_for_backup(&to, true));
-    wait_for("the folder of the backup", || (folders(&backups).len() > 1).then_some(()));
-    let (code, log) = node.terminate();
-    assert_eq!(code, Some(0), "{log}");
-    let answer = asked.join().unwrap();
-    if answer.json()["errors"].is_null() {
-        assert_eq!(manifests(&backups).len(), 2, "a backup that was acknowledged is there: {answer:?}");
-    } else {
-        assert_eq!(tree(&backups), before, "{}", answer.error());
-        assert_eq!(folders(&backups).len(), 1, "not even an empty folder stays");
-    }
-    let node = Node::start(&dir.path().join("p"), &[]);
-    assert_eq!(node.count("noise"), 2_000);
-    node.backup(&backups);
-    assert!(!has_lock(&backups));
-}
-
 /// A location with a backup of a sample and much noise, and the directory of a closed node with other data.
-fn source_and_target(dir: &Folder) -> (String, Vec<Value>) {
+pub(crate) fn source_and_target(dir: &Folder) -> (String, Vec<Value>) {
     let backups = dir.dir("backups");
     let source = Node::start(&dir.path().join("source"), &[]);
     sample(&source, 300);
@@ -185,19 +167,43 @@ fn source_and_target(dir: &Folder) -> (String, Vec<Value>) {
     (backups, expected)
 }
 
-/// Asks for a restore and kills the node when `moment` says so; gives the state after it was started again.
-fn killed_in_restore(
-    dir: &Folder,
-    backups: &str,
-    run: usize,
-    moment: &dyn Fn(&Path, &Client, i64) -> bool,
-) -> (Node, String) {
+/// When a node that restores is killed.
+#[derive(Clone, Copy, Debug)]
+enum Kill {
+    /// After so many milliseconds.
+    After(u64),
+    /// When the new store is being built.
+    Building,
+    /// When the stores were exchanged.
+    Exchanged,
+    /// When the restore says that it is done.
+    Done,
+}
+
+impl Kill {
+    /// Whether to kill now; `home` is the directory around the postings.
+    fn is_due(self, home: &Path, node: &Client, id: i64) -> bool {
+        let (built, replaced) = (home.join(format!("p.restore-{id}")), home.join(format!("p.replaced-{id}")));
+        match self {
+            Kill::After(millis) => {
+                thread::sleep(Duration::from_millis(millis));
+                true
+            }
+            Kill::Building => built.exists() || replaced.exists(),
+            Kill::Exchanged => replaced.exists(),
+            Kill::Done => node.restore_status(id)["status"] == "OK",
+        }
+    }
+}
+
+/// Asks for a restore and kills the node; gives the state after it was started again.
+fn killed_in_restore(dir: &Folder, backups: &str, run: usize, kill: Kill) -> (Node, String) {
     let home = dir.path().join(format!("run-{run}"));
     let postings = home.join("p");
     copy_tree(dir.path().join("target"), &postings);
     let node = Node::start(&postings, &[]);
     let id = node.ask_for_restore(backups, None, None).data()["restore"]["restoreId"].as_i64().unwrap();
-    wait_for("the moment to kill", || moment(&home, &node, id).then_some(()));
+    wait_for("the moment to kill", || kill.is_due(&home, &node, id).then_some(()));
     node.kill();
     let node = Node::start(&postings, &[]);
     let status = node.restore_status(id);
@@ -208,21 +214,10 @@ fn killed_in_restore(
 fn a_kill_during_an_online_restore_leaves_the_old_or_the_new_data() {
     let dir = temp_dir();
     let (backups, expected) = source_and_target(&dir);
-    let after = |millis: u64| {
-        move |_: &Path, _: &Client, _: i64| {
-            thread::sleep(Duration::from_millis(millis));
-            true
-        }
-    };
-    let (t0, t1, t2, t3, t4) = (after(0), after(20), after(60), after(150), after(400));
-    let staged =
-        |home: &Path, _: &Client, _: i64| home.join("p.restore-1").exists() || home.join("p.replaced-1").exists();
-    let replaced = |home: &Path, _: &Client, _: i64| home.join("p.replaced-1").exists();
-    let finished = |_: &Path, client: &Client, id: i64| client.restore_status(id)["status"] == "OK";
-    let moments: [&dyn Fn(&Path, &Client, i64) -> bool; 8] = [&t0, &t1, &t2, &t3, &t4, &staged, &replaced, &finished];
+    let kills = [0, 20, 60, 150, 400].map(Kill::After).into_iter().chain([Kill::Building, Kill::Exchanged, Kill::Done]);
     let mut outcomes = BTreeSet::new();
-    for (run, moment) in moments.iter().enumerate() {
-        let (node, status) = killed_in_restore(&dir, &backups, run, moment);
+    for (run, kill) in kills.enumerate() {
+        let (node, status) = killed_in_restore(&dir, &backups, run, kill);
         let mine = r#"{ q(func: eq(name, "mine")) { name } }"#;
         match status.as_str() {
             "OK" => {
@@ -230,14 +225,14 @@ fn a_kill_during_an_online_restore_leaves_the_old_or_the_new_data() {
                 assert_eq!(node.count("noise"), 1_500);
             }
             "ERR" => {
-                assert_eq!(node.query(mine)["q"][0]["name"], "mine", "run {run}");
-                assert_eq!(node.count("noise"), 0, "run {run}");
+                assert_eq!(node.query(mine)["q"][0]["name"], "mine", "{kill:?}");
+                assert_eq!(node.count("noise"), 0, "{kill:?}");
                 assert!(
                     !dir.path().join(format!("run-{run}/p.restore-1")).exists(),
-                    "what was built is swept, run {run}"
+                    "what was built is swept, {kill:?}"
                 );
             }
-            other => panic!("run {run}: a job is settled when the node starts, not {other}"),
+            other => panic!("{kill:?}: a job is settled when the node starts, not {other}"),
         }
         node.mutate(r#"{ set { _:later <later> "yes" . } }"#);
         node.restore(&backups, None, None);
@@ -275,21 +270,4 @@ fn a_kill_during_an_offline_restore_leaves_no_target_and_the_next_one_works() {
     let node = Node::start(&dir.path().join("restored/p1"), &[]);
     assert_answers(&node, SAMPLE, &expected, "restored after the kill");
     assert_eq!(node.count("noise"), 1_500);
-}
-
-#[test]
-fn a_node_that_is_asked_to_stop_while_it_serves_loses_nothing() {
-    let dir = temp_dir();
-    let node = Node::start(&dir.path().join("p"), &[]);
-    let acknowledged = AtomicUsize::new(0);
-    let client = node.client();
-    let expected = thread::scope(|scope| {
-        let writer = scope.spawn(|| write_until_gone(&client, 0, 0, &acknowledged));
-        wait_for("some commits", || (acknowledged.load(Ordering::Relaxed) > 20).then_some(()));
-        let (code, log) = node.terminate();
-        assert_eq!(code, Some(0), "{log}");
-        writer.join().unwrap()
-    });
-    let node = Node::start(&dir.path().join("p"), &[]);
-    assert!(values(&node, "mark").is_superset(&expected));
 }

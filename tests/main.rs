@@ -15,4 +15,5 @@ mod crash;
 mod movies;
 mod readme;
 mod road;
+mod stop;
 mod two_writers;
