@@ -78,7 +78,8 @@ pub(crate) fn load(table: &mut Table) -> Graph {
 /// The number before "N-Quads" in the last line of `graphdb live`.
 fn loaded(out: &str) -> u64 {
     let line = out.lines().rev().find(|line| line.contains("N-Quads")).expect("live says what it loaded");
-    let digits: String = line.split("N-Quads").next().unwrap_or("").chars().filter(char::is_ascii_digit).collect();
+    let digits = line.split(" N-Quads").next().and_then(|before| before.split_whitespace().last()).unwrap_or_default();
+    let digits: String = digits.chars().filter(char::is_ascii_digit).collect();
     digits.parse().expect("live says how many N-Quads it loaded")
 }
 
