@@ -104,7 +104,11 @@ fn start_node(graph: &Graph) -> (Child, String) {
         .unwrap();
     let mut line = String::new();
     BufReader::new(node.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let url = line.split_whitespace().find(|word| word.starts_with("http://")).expect("the node says where it serves").to_owned();
+    let url = line
+        .split_whitespace()
+        .find(|word| word.starts_with("http://"))
+        .expect("the node says where it serves")
+        .to_owned();
     (node, url)
 }
 

@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use graphdb_backup::{BackupRequest, Progress, backup};
 use graphdb_storage::{
-    Alter, BuildOptions, BuiltStore, Edge, EdgeObject, EdgeOp, Identity, SchemaChange, Store, StoreBuilder, StoreOptions, StoredEntry,
+    Alter, BuildOptions, BuiltStore, Edge, EdgeObject, EdgeOp, Identity, SchemaChange, Store, StoreBuilder,
+    StoreOptions, StoredEntry,
 };
-use graphdb_types::{GroupId, Key, Posting, PostingList, Predicate, PredicateSchema, Ts, Uid, VALUE_UID, ValType, Value};
+use graphdb_types::{
+    GroupId, Key, Posting, PostingList, Predicate, PredicateSchema, Ts, Uid, VALUE_UID, ValType, Value,
+};
 
 use crate::full::best_of;
 use crate::graph::context;
@@ -21,7 +24,8 @@ pub(crate) fn measure(table: &mut Table) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let dir = tempfile::tempdir().unwrap();
     let store = five_million(&dir.path().join("p"));
-    let request = |force_full| BackupRequest { destination: dir.path().join("backups").display().to_string(), force_full };
+    let request =
+        |force_full| BackupRequest { destination: dir.path().join("backups").display().to_string(), force_full };
     let full = best_of(1, || {
         runtime.block_on(backup(&store, &context(), &request(true), &Progress::default())).unwrap();
     });
@@ -54,8 +58,13 @@ fn text(uid: u64, round: u64) -> String {
 fn five_million(dir: &Path) -> Arc<Store> {
     let mut builder = StoreBuilder::create(dir, &BuildOptions { threads: 2, group: GroupId(1) }).unwrap();
     for uid in 1..=KEYS {
-        let posting =
-            Posting { id: VALUE_UID, value: text(uid, 0).into_bytes(), val_type: ValType::String, commit_ts: 9, ..Posting::default() };
+        let posting = Posting {
+            id: VALUE_UID,
+            value: text(uid, 0).into_bytes(),
+            val_type: ValType::String,
+            commit_ts: 9,
+            ..Posting::default()
+        };
         let key = Key::data(&predicate(), Uid(uid)).to_stored();
         let list = PostingList::of_postings(vec![posting]).to_wire();
         builder.push(StoredEntry { key: &key, version: Ts(9), list: &list }).unwrap();

@@ -25,7 +25,8 @@ pub(crate) fn measure(graph: &Graph, table: &mut Table) {
     let seconds = best_of(3, || {
         run += 1;
         let target = graph.dir.path().join(format!("restored-{run}"));
-        let (_, peak) = peak_above(|| runtime.block_on(restore_offline(&request, &target, &Progress::default())).unwrap());
+        let (_, peak) =
+            peak_above(|| runtime.block_on(restore_offline(&request, &target, &Progress::default())).unwrap());
         memory = memory.max(peak);
     });
     let compared = format!("{:.2}x the backup's speed", backup_seconds / seconds);

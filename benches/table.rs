@@ -16,7 +16,8 @@ impl Table {
     pub(crate) fn print(&self) {
         let header = ["measured", "value", "compared", "goal"].map(String::from);
         let all: Vec<&[String; 4]> = std::iter::once(&header).chain(&self.rows).collect();
-        let widths: [usize; 4] = std::array::from_fn(|at| all.iter().map(|row| row[at].chars().count()).max().unwrap_or(0));
+        let widths: [usize; 4] =
+            std::array::from_fn(|at| all.iter().map(|row| row[at].chars().count()).max().unwrap_or(0));
         println!();
         for row in all {
             let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();

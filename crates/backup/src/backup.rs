@@ -259,7 +259,7 @@ fn look_and_encode(
 }
 
 /// How nice the threads of a backup are: they take what writers and readers leave, which on an idle machine is everything.
-const NICENESS: i32 = 10;
+const NICENESS: i32 = 15;
 
 /// Lowers the calling thread's priority, and that of the compression threads it will start: on Linux each thread has its own and hands it
 /// on. Raising it again would need a privilege, so this thread is not one of a pool.

@@ -20,7 +20,10 @@ use crate::store::StoreOptions;
 use crate::versions::postings_family;
 
 /// Entries collected for one file. Memory is this times (threads + 2).
-const CHUNK_BYTES: usize = 24 << 20;
+const CHUNK_BYTES: usize = 16 << 20;
+
+/// Room for the entry that fills a chunk; a longer one makes its chunk grow.
+const CHUNK_SLACK_BYTES: usize = 64 << 10;
 
 /// How a store is built.
 #[derive(Clone, Debug)]
@@ -75,10 +78,17 @@ pub struct StoreBuilder {
 }
 
 /// Entries one after the other: lengths, version, key, list.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Chunk {
     bytes: Vec<u8>,
     entries: Vec<(usize, usize, Ts)>,
+}
+
+impl Chunk {
+    /// As large as it will get: growing would hold it twice.
+    fn new() -> Chunk {
+        Chunk { bytes: Vec::with_capacity(CHUNK_BYTES + CHUNK_SLACK_BYTES), entries: Vec::new() }
+    }
 }
 
 const TABLES: &str = "tables";
@@ -100,7 +110,7 @@ impl StoreBuilder {
         Ok(StoreBuilder {
             dir: dir.to_owned(),
             group: options.group,
-            chunk: Chunk::default(),
+            chunk: Chunk::new(),
             last_key: Vec::new(),
             chunks: Some(chunks),
             written: 0,
@@ -126,7 +136,7 @@ impl StoreBuilder {
     }
 
     fn send_chunk(&mut self) -> Result<()> {
-        let chunk = std::mem::take(&mut self.chunk);
+        let chunk = std::mem::replace(&mut self.chunk, Chunk::new());
         let sent = self.chunks.as_ref().is_some_and(|chunks| chunks.send((self.written, chunk)).is_ok());
         self.written += 1;
         if sent { Ok(()) } else { self.join_writers() }
@@ -219,11 +229,11 @@ fn write_table(path: &Path, chunk: &Chunk) -> Result<()> {
     writer.finish().map_err(Error::rocks("finish a sorted table"))
 }
 
+/// Everything but the lists, in one step.
 fn write_records(db: &DB, store: &BuiltStore) -> Result<()> {
-    meta::put_number(db, meta::FORMAT_VERSION_KEY, crate::layout::FORMAT_VERSION)?;
-    meta::put_identity(db, &store.identity)?;
     let above = store.max_ts.max(store.read_ts).0;
     let numbers = [
+        (meta::FORMAT_VERSION_KEY, crate::layout::FORMAT_VERSION),
         (meta::BASE_TS_KEY, store.read_ts.0),
         (meta::FLOOR_KEY, store.read_ts.0),
         (meta::LOG_FLOOR_KEY, store.read_ts.0),
@@ -232,16 +242,17 @@ fn write_records(db: &DB, store: &BuiltStore) -> Result<()> {
         (Leased::Uid.meta_key(), store.max_uid),
         (Leased::Namespace.meta_key(), store.max_namespace),
     ];
+    let mut batch = WriteBatch::default();
     for (key, number) in numbers {
-        meta::put_number(db, key, number)?;
+        batch.put_cf(meta::meta_family(db), key, number.to_be_bytes());
     }
+    batch.put_cf(meta::meta_family(db), meta::IDENTITY_KEY, meta::identity_record(&store.identity));
     let change = SchemaChange {
         predicates: store.predicates.iter().map(|(p, s)| (p.clone(), Some(s.clone()))).collect(),
         types: store.types.iter().map(|(t, d)| (t.clone(), Some(d.clone()))).collect(),
     };
-    let mut batch = WriteBatch::default();
     put_schema_change(db, &mut batch, &change, store.read_ts);
-    db.write_opt(batch, &meta::synced()).map_err(Error::rocks("write the schema"))
+    db.write_opt(batch, &meta::synced()).map_err(Error::rocks("write schema, leases and identity"))
 }
 
 fn sync_path(path: &Path) -> Result<()> {

@@ -119,8 +119,12 @@ pub(crate) fn get_identity(db: &DB) -> Result<Option<Identity>> {
 }
 
 pub(crate) fn put_identity(db: &DB, identity: &Identity) -> Result<()> {
-    let json = serde_json::to_vec(identity).expect("an identity is plain data");
-    db.put_cf_opt(meta_family(db), IDENTITY_KEY, json, &synced()).map_err(Error::rocks("write the identity"))
+    db.put_cf_opt(meta_family(db), IDENTITY_KEY, identity_record(identity), &synced())
+        .map_err(Error::rocks("write the identity"))
+}
+
+pub(crate) fn identity_record(identity: &Identity) -> Vec<u8> {
+    serde_json::to_vec(identity).expect("an identity is plain data")
 }
 
 /// Write options of what must be durable before anything depends on it.
