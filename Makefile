@@ -17,7 +17,7 @@ setup: ## install what a build needs and this machine lacks
 	@scripts/setup.sh
 
 build: setup ## build the graphdb command (optimised, with the profile that test and demo share)
-	cargo build --locked -p graphdb
+	cargo build --locked --workspace --bin graphdb
 
 demo: build ## load a sample graph, back it up, change it, restore it, and show that all is equal
 	@scripts/demo.sh
