@@ -4,8 +4,11 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
-cargo test --workspace --locked --no-fail-fast "$@" 2>&1 | awk '
-  { print; fflush() }
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+cargo test --workspace --locked --no-fail-fast "$@" 2>&1 | tee "$log"
+status=${PIPESTATUS[0]}
+awk '
   /^test result: / {
     for (i = 2; i <= NF; i++) {
       if ($i == "passed;") passed += $(i - 1)
@@ -16,6 +19,4 @@ cargo test --workspace --locked --no-fail-fast "$@" 2>&1 | awk '
   END {
     printf "\n%d passed, %d failed, %d skipped\n", passed, failed, skipped
     exit failed > 0
-  }'
-status=("${PIPESTATUS[@]}")
-[ "${status[0]}" -eq 0 ] && [ "${status[1]}" -eq 0 ]
+  }' "$log" && [ "$status" -eq 0 ]
