@@ -10,6 +10,7 @@ mod compare;
 mod expand;
 mod fields;
 mod functions;
+mod geo;
 mod group;
 mod pattern;
 mod print;
@@ -26,6 +27,7 @@ use thiserror::Error;
 use crate::dql::ast::{Aggregate, Math, SchemaQuery};
 use crate::dql::{Document, Position};
 
+pub use geo::GeoTest;
 pub use pattern::Pattern;
 
 pub(crate) use expand::expanded_fields;
@@ -264,6 +266,8 @@ pub enum ValueTest {
         /// The greatest number of changed, added or removed characters.
         distance: usize,
     },
+    /// It is a shape that lies in a certain way.
+    Geo(GeoTest),
 }
 
 /// A boolean expression over tests.

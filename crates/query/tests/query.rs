@@ -5,6 +5,8 @@
 mod answers;
 #[path = "query/backups.rs"]
 mod backups;
+#[path = "query/geo.rs"]
+mod geo;
 #[path = "query/naive.rs"]
 mod naive;
 #[path = "query/node.rs"]

@@ -137,6 +137,7 @@ fn one_passes(value: &Value, test: &ValueTest) -> bool {
         ValueTest::Near { text, distance } => {
             value.as_str().is_some_and(|found| edit_distance(found, text, *distance).is_some())
         }
+        ValueTest::Geo(test) => test.passes(value),
         ValueTest::Tokens { .. } => false,
     }
 }

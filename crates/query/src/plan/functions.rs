@@ -54,14 +54,12 @@ impl Planner<'_> {
             FunctionName::CheckPassword => {
                 refuse(function.at, "checkpwd is a field, not a function of roots and filters")
             }
-            FunctionName::Near
-            | FunctionName::Within
-            | FunctionName::Contains
-            | FunctionName::Intersects
-            | FunctionName::SimilarTo
-            | FunctionName::Ngram
-            | FunctionName::AllOf
-            | FunctionName::AnyOf => refuse(function.at, format!("not supported yet: {}", function.name.name())),
+            FunctionName::Near | FunctionName::Within | FunctionName::Contains | FunctionName::Intersects => {
+                self.geo(function, at_root)
+            }
+            FunctionName::SimilarTo | FunctionName::Ngram | FunctionName::AllOf | FunctionName::AnyOf => {
+                refuse(function.at, format!("not supported yet: {}", function.name.name()))
+            }
         }
     }
 

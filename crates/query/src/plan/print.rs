@@ -2,6 +2,7 @@ use std::fmt::{self, Display, Formatter};
 
 use super::{
     BlockPlan, Check, FieldKind, FieldPlan, FilterPlan, OrderBy, OrderPlan, Paging, Plan, Source, Test, UidSet,
+    ValueTest,
 };
 
 impl Display for Plan {
@@ -133,6 +134,7 @@ impl Display for Check {
             Check::Never => f.write_str("nothing"),
             Check::Uids(set) => write!(f, "one of {set}"),
             Check::Has { predicate, lang, .. } => write!(f, "has {predicate}@{}", lang.tag()),
+            Check::Value { predicate, test: ValueTest::Geo(test), .. } => write!(f, "value of {predicate} {test}"),
             Check::Value { predicate, lang, .. } => write!(f, "value of {predicate}@{}", lang.tag()),
             Check::Count { predicate, from, to, .. } => write!(f, "count of {predicate} from {from} to {to}"),
             Check::EdgeTo { predicate, uids, .. } => write!(f, "edge {predicate} to one of {uids}"),

@@ -4,7 +4,7 @@ use super::*;
 use crate::dql;
 
 fn schema() -> Schema {
-    use Tokenizer::{Exact, Float, FullText, Hash, Int, Term, Trigram, Year};
+    use Tokenizer::{Exact, Float, FullText, Geo, Hash, Int, Term, Trigram, Year};
     let of = |value_type, tokenizers: &[Tokenizer], lang| PredicateSchema {
         value_type,
         tokenizers: tokenizers.to_vec(),
@@ -25,6 +25,7 @@ fn schema() -> Schema {
         ("age", of(ValType::Int, &[Int], false)),
         ("height", of(ValType::Float, &[Float], false)),
         ("born", of(ValType::DateTime, &[Year], false)),
+        ("loc", of(ValType::Geo, &[Geo], false)),
         ("friend", edge),
     ];
     Schema { predicates: predicates.map(|(name, schema)| (Predicate::root(name), schema)).into(), ..Schema::default() }
@@ -52,6 +53,7 @@ fn the_most_selective_index_is_used_and_values_are_checked_where_it_cannot_decid
         ("ge(born, \"1990\")", "q: index of born from [04, 07, c6] to .., then value of born@"),
         ("anyofterms(name, \"a b\")", "q: index of name, 2 terms in 2 groups, then value of name@"),
         ("allofterms(code, \"a b\")", "q: index of code, 2 terms in 1 groups"),
+        ("contains(loc, [1, 2])", "q: index of loc, 13 terms in 13 groups, then value of loc around a Point"),
         ("eq(count(friend), 2)", "q: counts of friend from 2 to 2"),
         ("gt(count(~friend), 2)", "q: counts of ~friend from 3 to 4294967295"),
         ("has(~friend)", "q: scan of ~friend, then has friend@"),

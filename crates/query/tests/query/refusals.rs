@@ -55,10 +55,61 @@ fn what_the_schema_does_not_allow_is_refused_with_its_place() {
         ("{ q(func: uid(1)) { math(1 + 2) } }", 21, "alias"),
         ("{ q(func: uid(1)) { m: math(1 + 2) } }", 21, "at least one value variable"),
         ("{ q(func: uid(1)) { friend { a as age } m: math(a + 1) } }", 49, "not supported yet: the value variable `a`"),
-        ("{ q(func: near(loc, [1, 2], 3)) { uid } }", 11, "not supported yet: near"),
         ("query t($a: int!) { q(func: eq(age, $a)) { uid } }", 9, "needs a value"),
         ("query t($a: int = \"x\") { q(func: eq(age, $a)) { uid } }", 9, "is not a value"),
         ("{ q(func: eq(age, $a)) { uid } }", 19, "used but not declared"),
+    ] {
+        let error = node.run(query, &BTreeMap::new(), false).expect_err(query);
+        let QueryError::Refused(error) = error else { panic!("{query}: {error:?}") };
+        assert!(error.message.contains(part), "{query}: {error}");
+        assert_eq!((error.at.line, error.at.column), (1, column), "{query}: {error}");
+    }
+}
+
+#[test]
+fn shapes_that_a_geo_function_does_not_take_are_refused() {
+    let node = Node::new();
+    node.alter("hashed: string @index(hash) .\nloc: geo @index(geo) .\narea: geo .");
+    for (query, column, part) in [
+        ("{ q(func: near(hashed, [1, 2], 3)) { uid } }", 11, "Attribute hashed is not indexed with type geo"),
+        ("{ q(func: near(area, [1, 2], 3)) { uid } }", 11, "Attribute area is not indexed with type geo"),
+        (
+            "{ q(func: within(area, [[[0, 0], [2, 0], [2, 2], [0, 0]]])) { uid } }",
+            11,
+            "Attribute area is not indexed with type geo",
+        ),
+        ("{ q(func: contains(area, [1, 2])) { uid } }", 11, "Attribute area is not indexed with type geo"),
+        (
+            "{ q(func: intersects(area, [[[0, 0], [2, 0], [2, 2], [0, 0]]])) { uid } }",
+            11,
+            "Attribute area is not indexed with type geo",
+        ),
+        ("{ q(func: near(loc, [1, 2], 0)) { uid } }", 29, "above 0"),
+        ("{ q(func: near(loc, [1, 2], -1)) { uid } }", 29, "above 0"),
+        ("{ q(func: near(loc, [1, 2], far)) { uid } }", 29, "above 0"),
+        ("{ q(func: near(loc, [1, 2])) { uid } }", 11, "a distance in meters"),
+        ("{ q(func: near(loc, [1, 2, 3], 4)) { uid } }", 11, "a place like [1, 2]"),
+        ("{ q(func: near(loc, [[1, 2]], 4)) { uid } }", 11, "a place like [1, 2]"),
+        ("{ q(func: near(loc, [[[0, 0], [2, 0], [2, 2], [0, 0]]], 4)) { uid } }", 11, "a place like [1, 2]"),
+        ("{ q(func: within(loc, [1, 2])) { uid } }", 11, "within takes a polygon"),
+        ("{ q(func: within(loc, [[0, 0], [2, 0], [2, 2], [0, 0]])) { uid } }", 11, "within takes a polygon"),
+        ("{ q(func: within(loc, [[[[0, 0], [2, 0], [2, 2], [0, 0]]]])) { uid } }", 11, "within takes a polygon"),
+        ("{ q(func: within(loc, [[[0, 0], [2, 0], [2, 2], [0, 1]]])) { uid } }", 11, "end where they begin"),
+        ("{ q(func: within(loc, [[[0, 0], [2, 0], [0, 0]]])) { uid } }", 11, "four places"),
+        ("{ q(func: within(loc, [[[0, 0], [2, 0], [2, 2], [0, 0]]], 3)) { uid } }", 11, "one shape"),
+        ("{ q(func: intersects(loc, [1, 2])) { uid } }", 11, "intersects takes a polygon"),
+        ("{ q(func: intersects(loc, [[[0, 0], [2, 0], [2, 2], [0, 1]]])) { uid } }", 11, "end where they begin"),
+        ("{ q(func: intersects(loc, [])) { uid } }", 11, "intersects takes a polygon"),
+        ("{ q(func: contains(loc, [[1, 2], [3, 4]])) { uid } }", 11, "contains takes a point like [1, 2] or a polygon"),
+        ("{ q(func: contains(loc, [[[0, 0], [2, 0], [2, 2], [0, 1]]])) { uid } }", 11, "end where they begin"),
+        ("{ q(func: contains(loc, \"word\")) { uid } }", 11, "contains takes a point"),
+        ("{ q(func: contains(loc)) { uid } }", 11, "one shape"),
+        (
+            "{ q(func: uid(1)) @filter(near(hashed, [1, 2], 3)) { uid } }",
+            27,
+            "near takes a predicate of type geo; hashed is string",
+        ),
+        ("{ q(func: uid(1)) @filter(within(area, [1, 2])) { uid } }", 27, "within takes a polygon"),
     ] {
         let error = node.run(query, &BTreeMap::new(), false).expect_err(query);
         let QueryError::Refused(error) = error else { panic!("{query}: {error:?}") };

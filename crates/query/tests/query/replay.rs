@@ -6,13 +6,11 @@ use serde_json::Value as Json;
 use crate::node::{Node, shared};
 
 /// What a later band of the language answers, and what belongs to the server and not to this crate.
-const OUTSIDE: [&str; 12] = [
+const OUTSIDE: [&str; 10] = [
     "recurse",
     "recurse loop",
     "shortest",
     "k shortest",
-    "near",
-    "within",
     // The server's own: content types, parameters, methods, the empty body.
     "query GET json wrong type",
     "query timeout bad",

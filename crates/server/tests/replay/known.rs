@@ -2,15 +2,12 @@
 
 const RECURSE: &str = "@recurse is not offered yet";
 const SHORTEST: &str = "shortest paths are not offered yet";
-const GEO: &str = "geo functions are not offered yet";
 
 pub(crate) const KNOWN: &[(&str, &str)] = &[
     ("recurse", RECURSE),
     ("recurse loop", RECURSE),
     ("shortest", SHORTEST),
     ("k shortest", SHORTEST),
-    ("near", GEO),
-    ("within", GEO),
     ("root", "our own words"),
     ("mutate no content type", "better: one JSON document"),
     ("schema", "@unique is not offered yet, and Dgraph's own predicates for namespaces have it"),
