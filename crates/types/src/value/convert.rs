@@ -8,7 +8,7 @@ pub enum ConversionError {
     /// The text or number does not stand for a value of the type.
     #[error("could not read {value:?} as {}: give {accepted}", .to.name())]
     Unreadable {
-        /// The value, shortened to [`SHOWN_CHARS`].
+        /// The value, shortened.
         value: String,
         /// The type it should have become.
         to: ValType,
