@@ -23,7 +23,11 @@ use table::Table;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() {
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with("--")).collect();
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if args.iter().any(|arg| arg == "--help" || arg == "--list") {
+        return println!("live, full, incremental, restore, writers: names of what to measure; none for all");
+    }
+    let wanted: Vec<String> = args.into_iter().filter(|arg| !arg.starts_with("--")).collect();
     let wants = |name: &str| wanted.is_empty() || wanted.iter().any(|arg| arg == name);
     let mut table = Table::default();
     if ["live", "full", "restore", "writers"].into_iter().any(wants) {

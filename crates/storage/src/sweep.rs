@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use graphdb_types::{Key, Ts};
-use rocksdb::{IteratorMode, ReadOptions, WriteBatch};
+use rocksdb::{DBRawIterator, IteratorMode, ReadOptions, WriteBatch};
 
 use crate::error::{Error, Result};
 use crate::layout::{DELTA, LOG, VERSION_BYTES, complete_value, prefix_end, put_version, split_version, versioned};
@@ -18,7 +18,7 @@ use crate::store::Core;
 use crate::versions::{Collector, point_iterator, postings_family, read_list};
 
 /// Keys that are looked at while commits wait.
-const KEYS_A_TURN: usize = 32;
+const KEYS_A_TURN: usize = 64;
 
 /// Keys taken from the log before they are swept: a key that changes often is swept once.
 const KEYS_COLLECTED: usize = 100_000;
@@ -116,8 +116,9 @@ fn collect_keys(core: &Core, keys: &BTreeSet<Vec<u8>>, watermark: Ts) -> Result<
         // Under the gate no drop can come between reading a list and writing it back.
         let _gate = core.apply_gate.lock().unwrap_or_else(PoisonError::into_inner);
         let mut batch = WriteBatch::default();
+        let mut lists = point_iterator(&core.db);
         for key in turn {
-            collect_key(core, &mut batch, key, watermark)?;
+            collect_key(core, &mut lists, &mut batch, key, watermark)?;
         }
         if !batch.is_empty() {
             core.db.write(batch).map_err(Error::rocks("collect old versions"))?;
@@ -127,8 +128,13 @@ fn collect_keys(core: &Core, keys: &BTreeSet<Vec<u8>>, watermark: Ts) -> Result<
 }
 
 /// Leaves one version at or below the watermark, whole.
-fn collect_key(core: &Core, batch: &mut WriteBatch, stored_key: &[u8], watermark: Ts) -> Result<()> {
-    let mut iter = point_iterator(&core.db);
+fn collect_key(
+    core: &Core,
+    iter: &mut DBRawIterator<'_>,
+    batch: &mut WriteBatch,
+    stored_key: &[u8],
+    watermark: Ts,
+) -> Result<()> {
     iter.seek(versioned(stored_key, watermark));
     let mut collector = Collector::default();
     let (mut newest, mut complete) = (None, false);
