@@ -19,7 +19,7 @@ use crate::commit::{NotCommitted, commit};
 use crate::error::{Error, Result};
 use crate::lock::LocationLock;
 use crate::plan::{BackupPlan, BackupRequest, Circumstances};
-use crate::progress::Progress;
+use crate::progress::{Progress, Seen};
 use crate::upload::{ChunkSink, stream_object};
 
 /// What every backup of a node has in common.
@@ -322,31 +322,5 @@ fn scan(snapshot: &StoreSnapshot<'_>, since: Ts, visit: impl FnMut(ScanEntry<'_>
             tracing::warn!(%why, "the incremental looks at every list");
             snapshot.scan_newer(since, visit)
         }
-    }
-}
-
-/// Entries since the last look at the progress: it is shared between threads, and not worth a touch for every entry.
-#[derive(Default)]
-struct Seen {
-    entries: u64,
-    bytes: u64,
-}
-
-/// Entries between two looks at the progress and the switch that cancels.
-const ENTRIES_A_LOOK: u64 = 1024;
-
-impl Seen {
-    fn count(&mut self, bytes: usize, progress: &Progress) -> Result<()> {
-        self.entries += 1;
-        self.bytes += bytes as u64;
-        if self.entries < ENTRIES_A_LOOK {
-            return Ok(());
-        }
-        self.report(progress);
-        progress.check_cancelled()
-    }
-
-    fn report(&mut self, progress: &Progress) {
-        progress.add(std::mem::take(&mut self.entries), std::mem::take(&mut self.bytes));
     }
 }

@@ -11,7 +11,7 @@ use graphdb_types::{
 
 use crate::download::ObjectReader;
 use crate::error::{Error, Result};
-use crate::progress::Progress;
+use crate::progress::{Progress, Seen};
 
 /// One archive of the series, with what decides which of its entries count.
 pub(crate) struct Source {
@@ -29,6 +29,7 @@ pub(crate) struct Source {
     prefix: Vec<u8>,
     counts: bool,
     max_uid: u64,
+    seen: Seen,
 }
 
 /// What a merge gives beside the lists.
@@ -63,7 +64,20 @@ impl Source {
     ) -> Source {
         let (predicates, hidden_by) = rules(newest_first, age);
         let (key, previous, prefix) = (Vec::new(), Vec::new(), Vec::new());
-        Source { reader, object, stored, age, predicates, hidden_by, key, previous, prefix, counts: false, max_uid: 0 }
+        Source {
+            reader,
+            object,
+            stored,
+            age,
+            predicates,
+            hidden_by,
+            key,
+            previous,
+            prefix,
+            counts: false,
+            max_uid: 0,
+            seen: Seen::default(),
+        }
     }
 
     /// Moves to the next list that counts; schema and types on the way go into `merged`, if this is the newest backup. False at the end.
@@ -75,7 +89,7 @@ impl Source {
             let object = &self.object;
             let malformed = |err| Error::entry(object)(err);
             let entry = self.reader.current().expect("the reader advanced");
-            progress.add(1, (entry.key.len() + entry.value.len()) as u64);
+            self.seen.count(entry.key.len() + entry.value.len(), progress)?;
             std::mem::swap(&mut self.key, &mut self.previous);
             self.key.clear();
             let stored = BackupKey::put_stored_of_wire(entry.key, &mut self.key).map_err(malformed)?;
@@ -177,12 +191,7 @@ pub(crate) fn merge(
         }
     }
     let mut last: Vec<u8> = Vec::new();
-    let mut looked = 0u64;
     while let Some(mut head) = heads.pop() {
-        looked += 1;
-        if looked.is_multiple_of(4096) && progress.is_cancelled() {
-            return Err(Error::Cancelled("the restore was stopped; nothing was changed"));
-        }
         let source = &mut sources[head.source];
         if head.key != last {
             let entry = source.reader.current().expect("a source in the heap stands on an entry");
@@ -199,7 +208,8 @@ pub(crate) fn merge(
             heads.push(head);
         }
     }
-    for source in sources {
+    for mut source in sources {
+        source.seen.report(progress);
         merged.max_uid = merged.max_uid.max(source.max_uid);
         source.finish()?;
     }

@@ -63,13 +63,45 @@ impl Progress {
         self.state.cancelled.store(true, Ordering::Relaxed);
     }
 
-    /// An error if the backup should stop.
+    /// An error if the work should stop.
     pub(crate) fn check_cancelled(&self) -> Result<()> {
-        if self.is_cancelled() { Err(Error::Cancelled("the backup was stopped; nothing was recorded")) } else { Ok(()) }
+        if self.is_cancelled() {
+            Err(Error::Cancelled("stopped before it was done; nothing was changed"))
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether the work should stop.
     pub fn is_cancelled(&self) -> bool {
         self.state.cancelled.load(Ordering::Relaxed)
+    }
+}
+
+/// Entries since the last look at the progress: it is shared between threads, and not worth a touch for every entry.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    entries: u64,
+    bytes: u64,
+}
+
+/// Entries between two looks at the progress and the switch that cancels.
+const ENTRIES_A_LOOK: u64 = 1024;
+
+impl Seen {
+    /// Counts one entry; now and then shares the count and looks whether the work should stop.
+    pub(crate) fn count(&mut self, bytes: usize, progress: &Progress) -> Result<()> {
+        self.entries += 1;
+        self.bytes += bytes as u64;
+        if self.entries < ENTRIES_A_LOOK {
+            return Ok(());
+        }
+        self.report(progress);
+        progress.check_cancelled()
+    }
+
+    /// Shares what was counted since the last time.
+    pub(crate) fn report(&mut self, progress: &Progress) {
+        progress.add(std::mem::take(&mut self.entries), std::mem::take(&mut self.bytes));
     }
 }
