@@ -21,10 +21,6 @@ pub(crate) fn measure(graph: &Graph, table: &mut Table) {
     println!("full backup");
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let store = graph.open();
-    store.sweep().unwrap();
-    store.flush().unwrap();
-    // Else RocksDB would tidy up after the load while the backup is measured.
-    store.compact();
     let (entries, _) = count(&store);
     let frames = frames(&store);
     let raw_bytes: u64 = frames.iter().map(|frame| frame.len() as u64).sum();
