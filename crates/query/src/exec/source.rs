@@ -117,6 +117,11 @@ fn range(graph: &mut Graph<'_>, predicate: &Predicate, ends: &Ends<'_>) -> Resul
         }
         within_limit(&uids)
     })?;
+    distinct(graph, uids)
+}
+
+/// The uids of several lists, ascending, each once; every one that was read counts.
+fn distinct(graph: &mut Graph<'_>, mut uids: Vec<u64>) -> Result<Vec<u64>> {
     graph.count_read(uids.len())?;
     uids.sort_unstable();
     uids.dedup();
@@ -131,10 +136,7 @@ fn counts(graph: &mut Graph<'_>, predicate: &Predicate, reverse: bool, from: u32
             within_limit(&uids)
         })?;
     }
-    graph.count_read(uids.len())?;
-    uids.sort_unstable();
-    uids.dedup();
-    Ok(uids)
+    distinct(graph, uids)
 }
 
 /// Goes through all lists of a predicate; the check looks at the list in hand, so nothing is read twice.
