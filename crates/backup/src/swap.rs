@@ -4,8 +4,8 @@
 //! `p.jobs` (records). The swap exchanges `p` and `p.restore-<id>`; whoever opens the node afterwards tells by the epoch in `p` whether
 //! it happened.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -71,28 +71,7 @@ fn parent(path: &Path) -> &Path {
 pub(crate) fn lock(postings: &Path) -> Result<File> {
     let dir = jobs_dir(postings);
     fs::create_dir_all(&dir).map_err(Error::io("create", &dir))?;
-    let path = dir.join("lock");
-    let mut file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .read(true)
-        .write(true)
-        .open(&path)
-        .map_err(Error::io("open", &path))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::Error(err)) => return Err(Error::io("lock", &path)(err)),
-        Err(TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            _ = file.read_to_string(&mut holder);
-            let holder = if holder.trim().is_empty() { "another process" } else { holder.trim() }.to_owned();
-            return Err(graphdb_storage::Error::Locked { dir: postings.to_owned(), holder }.into());
-        }
-    }
-    file.set_len(0)
-        .and_then(|()| writeln!(file, "process {}", std::process::id()))
-        .map_err(Error::io("write", &path))?;
-    Ok(file)
+    Ok(graphdb_storage::lock_file(&dir.join("lock"), postings)?)
 }
 
 /// Finishes or undoes restores that the end of the process interrupted. To be called before the store is opened, with a way to learn the

@@ -35,16 +35,24 @@ pub(crate) fn lock_directory(dir: &Path) -> Result<File> {
     if !path.exists() {
         is_fresh(dir)?; // a directory that is not ours gets no file of ours
     }
+    lock_file(&path, dir)
+}
+
+/// Takes the lock at `path` for as long as the file is held, and writes into it which process has it. `dir` is what the lock guards.
+///
+/// # Errors
+/// [`Error::Locked`] with the holder if another process has it.
+pub fn lock_file(path: &Path, dir: &Path) -> Result<File> {
     let mut file = OpenOptions::new()
         .create(true)
         .truncate(false)
         .read(true)
         .write(true)
-        .open(&path)
-        .map_err(Error::io("open", &path))?;
+        .open(path)
+        .map_err(Error::io("open", path))?;
     match file.try_lock() {
         Ok(()) => {}
-        Err(TryLockError::Error(source)) => return Err(Error::io("lock", &path)(source)),
+        Err(TryLockError::Error(source)) => return Err(Error::io("lock", path)(source)),
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();
             _ = file.read_to_string(&mut holder);
@@ -54,7 +62,7 @@ pub(crate) fn lock_directory(dir: &Path) -> Result<File> {
     }
     file.set_len(0)
         .and_then(|()| writeln!(file, "process {}", std::process::id()))
-        .map_err(Error::io("write", &path))?;
+        .map_err(Error::io("write", path))?;
     Ok(file)
 }
 
