@@ -29,7 +29,7 @@ pub(crate) fn measure(graph: &Graph, table: &mut Table) {
     let alone = best_of(3, || compress(&frames));
     drop(frames);
     let destination = graph.dir.path().join("backups");
-    let request = BackupRequest { destination: destination.display().to_string(), force_full: true };
+    let request = BackupRequest { destination: destination.display().to_string().into(), force_full: true };
     let mut stored_bytes = 0;
     let mut memory = 0;
     let pipeline = best_of(3, || {

@@ -25,7 +25,7 @@ pub(crate) fn measure(table: &mut Table) {
     let dir = tempfile::tempdir().unwrap();
     let store = five_million(&dir.path().join("p"));
     let request =
-        |force_full| BackupRequest { destination: dir.path().join("backups").display().to_string(), force_full };
+        |force_full| BackupRequest { destination: dir.path().join("backups").display().to_string().into(), force_full };
     let full = best_of(1, || {
         runtime.block_on(backup(&store, &context(), &request(true), &Progress::default())).unwrap();
     });

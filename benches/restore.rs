@@ -11,7 +11,7 @@ pub(crate) fn measure(graph: &Graph, table: &mut Table) {
     println!("restore");
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let location = graph.dir.path().join("to-restore").display().to_string();
-    let request = BackupRequest { destination: location.clone(), force_full: true };
+    let request = BackupRequest { destination: location.clone().into(), force_full: true };
     let store = graph.open();
     let mut raw_bytes = 0;
     let backup_seconds = best_of(2, || {
@@ -19,14 +19,22 @@ pub(crate) fn measure(graph: &Graph, table: &mut Table) {
         raw_bytes = sealed.manifest().groups.values().map(|group| group.archive.raw_bytes).sum();
     });
     drop(store);
-    let request = RestoreRequest { location, backup_id: None, backup_num: None, key: context().key };
+    let request = RestoreRequest { location: location.into(), backup_id: None, backup_num: None, key: context().key };
     let mut memory = 0;
     let mut run = 0;
     let seconds = best_of(3, || {
         run += 1;
         let target = graph.dir.path().join(format!("restored-{run}"));
-        let (_, peak) =
-            peak_above(|| runtime.block_on(restore_offline(&request, &target, &Progress::default())).unwrap());
+        let (_, peak) = peak_above(|| {
+            runtime
+                .block_on(restore_offline(
+                    &graphdb_backup::Locations::default(),
+                    &request,
+                    &target,
+                    &Progress::default(),
+                ))
+                .unwrap()
+        });
         memory = memory.max(peak);
     });
     let compared = format!("{:.2}x the backup's speed", backup_seconds / seconds);

@@ -22,8 +22,10 @@ pub(crate) fn measure(graph: &Graph, table: &mut Table) {
     let schema = PredicateSchema { value_type: ValType::Int, ..PredicateSchema::default() };
     let change = SchemaChange { predicates: vec![(Predicate::root("bench.counter"), Some(schema))], types: vec![] };
     store.alter(Alter::Schema(change)).unwrap();
-    let request =
-        BackupRequest { destination: graph.dir.path().join("under-load").display().to_string(), force_full: true };
+    let request = BackupRequest {
+        destination: graph.dir.path().join("under-load").display().to_string().into(),
+        force_full: true,
+    };
 
     let (commits, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
     let writers: Vec<_> = (0..WRITERS)

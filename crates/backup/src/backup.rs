@@ -8,7 +8,7 @@ use graphdb_archive::{
     ArchiveOptions, ArchiveWriter, EncryptionKey, GroupBackup, Iv, KeyValue, Manifest, SealedManifest, StoredObject,
     backup_id, user_meta,
 };
-use graphdb_destination::{Destination, open_location};
+use graphdb_destination::{Destination, Locations};
 use graphdb_storage::{Changes, ScanEntry, ScanValue, Store, StoreSnapshot};
 use graphdb_types::{BackupKey, DropOp, GroupId, Namespace, ObjectName, Schema, Ts, Uid};
 use time::OffsetDateTime;
@@ -29,6 +29,8 @@ pub struct BackupContext {
     pub key: Option<Arc<EncryptionKey>>,
     /// How archives are compressed.
     pub archive: ArchiveOptions,
+    /// How places are reached.
+    pub locations: Locations,
 }
 
 /// Backs the store up and commits the manifest. Until that commit nothing has happened; if it fails, the objects are removed.
@@ -39,7 +41,7 @@ pub async fn backup(
     progress: &Progress,
 ) -> Result<SealedManifest> {
     progress.enter("plan");
-    let destination = open_location(&request.destination).await?;
+    let destination = context.locations.open(&request.destination).await?;
     backup_to(store, &destination, context, request.force_full, progress).await
 }
 

@@ -6,7 +6,7 @@ use graphdb_archive::{
     BackupFolder, EncryptionKey, MANIFEST_FILE, MAX_MANIFEST_BYTES, ManifestError, SealedManifest, Series, choose,
     latest,
 };
-use graphdb_destination::{Destination, ObjectMeta, open_existing_location};
+use graphdb_destination::{Destination, LocationRequest, Locations, ObjectMeta};
 use graphdb_types::{DropOp, ObjectName};
 
 use crate::error::{Error, Result};
@@ -81,8 +81,8 @@ impl From<&SealedManifest> for BackupListing {
 ///
 /// # Errors
 /// A location that is not there, and a manifest that cannot be read: a list with a hole would be taken for the whole.
-pub async fn list_backups(location: &str) -> Result<Vec<BackupListing>> {
-    let destination = open_existing_location(location).await?;
+pub async fn list_backups(locations: &Locations, at: &LocationRequest) -> Result<Vec<BackupListing>> {
+    let destination = locations.open_existing(at).await?;
     let catalogue = read_catalogue(&*destination).await?;
     Ok(catalogue.readable()?.iter().map(BackupListing::from).collect())
 }

@@ -31,6 +31,7 @@ pub use backup::{BackupContext, backup, backup_to};
 pub use catalogue::{BackupListing, Catalogue, list_backups, read_catalogue};
 pub use error::{Error, Result};
 pub use graphdb_archive::EncryptionKey;
+pub use graphdb_destination::{Credentials, LocationRequest, Locations};
 pub use jobs::{JobKind, JobRecord, JobStatus};
 pub use lock::LocationLock;
 pub use node::{BackupDone, Node, NodeOptions};

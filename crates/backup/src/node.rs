@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock, TryLockError};
 use std::time::{Duration, Instant};
 
 use graphdb_archive::{ManifestError, SealedManifest};
+use graphdb_destination::{LocationRequest, Locations};
 use graphdb_storage::{Identity, Leased, Store, StoreOptions};
 use graphdb_types::Ts;
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -158,7 +159,7 @@ impl Node {
 
     async fn run_backup(&self, request: BackupRequest) -> Result<BackupDone> {
         let task_id = u64::from(rand::random::<u32>()) | 1 << 32;
-        let mut record = JobRecord::new(task_id, JobKind::Backup, &request.destination);
+        let mut record = JobRecord::new(task_id, JobKind::Backup, &self.shown(&request.destination));
         self.inner.jobs.put(record.clone())?;
         let running = self.note_running(JobKind::Backup, task_id);
         let outcome = async {
@@ -176,7 +177,7 @@ impl Node {
         record.percent = if outcome.is_ok() { 100.0 } else { 0.0 };
         record.phase = running.progress.phase().to_owned();
         if let Err(err) = &outcome {
-            tracing::error!(err = describe(err), destination = %request.destination, "backup failed");
+            tracing::error!(err = describe(err), destination = record.location, "backup failed");
             record.errors.push(describe(err));
         }
         self.inner.jobs.put(record)?;
@@ -188,14 +189,23 @@ impl Node {
         let running = self.inner.running.lock().unwrap_or_else(PoisonError::into_inner);
         let other = running.iter().find(|(kind, id, _)| *kind == JobKind::Backup && *id != own_id);
         let record = other.and_then(|(kind, id, _)| self.inner.jobs.get(*kind, *id));
-        let location = record.map_or_else(|| request.destination.clone(), |record| record.location);
+        let location = record.map_or_else(|| self.shown(&request.destination), |record| record.location);
         let holder = format!("process {}, this node, which takes one backup at a time", std::process::id());
         Error::Busy { location, holder, expires: "when it is done".into() }
     }
 
     /// Lists the backups at a location.
-    pub async fn list_backups(&self, location: &str) -> Result<Vec<BackupListing>> {
-        list_backups(location).await
+    pub async fn list_backups(&self, at: &LocationRequest) -> Result<Vec<BackupListing>> {
+        list_backups(self.locations(), at).await
+    }
+
+    fn locations(&self) -> &Locations {
+        &self.inner.options.backup.locations
+    }
+
+    /// The place that a request means, in words that may be kept; what is no place is not repeated: it may hold a secret.
+    fn shown(&self, at: &LocationRequest) -> String {
+        self.locations().resolve(at).map_or_else(|_| "an invalid location".into(), |location| location.to_string())
     }
 
     /// The record of a backup task.
@@ -219,7 +229,7 @@ impl Node {
             return Err(Error::Groups { node: group, backup: plan.groups() });
         }
         let id = self.inner.jobs.next_restore();
-        let record = JobRecord::new(id, JobKind::Restore, &request.location);
+        let record = JobRecord::new(id, JobKind::Restore, &self.shown(&request.location));
         self.inner.jobs.put(record.clone())?;
         let node = self.clone();
         // Noted before the answer: who then asks what is going on must find it.
@@ -230,11 +240,12 @@ impl Node {
 
     /// Proves the series with the key of the request, or, if it needs one and the request has none, with the node's own.
     async fn prove(&self, request: &RestoreRequest) -> Result<RestorePlan> {
-        match (RestorePlan::prove(request).await, &self.inner.options.backup.key) {
+        match (RestorePlan::prove(self.locations(), request).await, &self.inner.options.backup.key) {
             (Err(Error::Manifest(err)), Some(key))
                 if request.key.is_none() && matches!(*err, ManifestError::KeyMissing { .. }) =>
             {
-                RestorePlan::prove(&RestoreRequest { key: Some(Arc::clone(key)), ..request.clone() }).await
+                let request = RestoreRequest { key: Some(Arc::clone(key)), ..request.clone() };
+                RestorePlan::prove(self.locations(), &request).await
             }
             (proved, _) => proved,
         }

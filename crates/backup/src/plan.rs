@@ -1,6 +1,7 @@
 use std::fmt;
 
 use graphdb_archive::{BackupFolder, KeyCheck, Series, Sha256Digest};
+use graphdb_destination::LocationRequest;
 use graphdb_storage::Identity;
 use graphdb_types::Ts;
 use time::{Duration, OffsetDateTime};
@@ -10,8 +11,8 @@ use crate::error::{Error, Result};
 /// What the caller of a backup decides.
 #[derive(Clone, Debug)]
 pub struct BackupRequest {
-    /// Where to: a directory or `file://` URI.
-    pub destination: String,
+    /// Where to.
+    pub destination: LocationRequest,
     /// Begins a new series instead of continuing the newest.
     pub force_full: bool,
 }

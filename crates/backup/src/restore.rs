@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use graphdb_archive::{ArchiveReader, EncryptionKey, Manifest, Series, default_workers};
-use graphdb_destination::{Destination, open_existing_location};
+use graphdb_destination::{Destination, LocationRequest, Locations};
 use graphdb_storage::{BuildOptions, BuiltStore, Identity, StoreBuilder};
 use graphdb_types::{GroupId, Ts};
 use tokio::task;
@@ -21,7 +21,7 @@ use crate::progress::Progress;
 #[derive(Clone, Debug)]
 pub struct RestoreRequest {
     /// Where the backups are.
-    pub location: String,
+    pub location: LocationRequest,
     /// The series; the newest if not given.
     pub backup_id: Option<String>,
     /// Up to which backup of the series; to its end if not given.
@@ -80,8 +80,8 @@ pub(crate) struct Above {
 
 impl RestorePlan {
     /// Proves the series. Nothing is written.
-    pub async fn prove(request: &RestoreRequest) -> Result<RestorePlan> {
-        RestorePlan::prove_at(open_existing_location(&request.location).await?, request).await
+    pub async fn prove(locations: &Locations, request: &RestoreRequest) -> Result<RestorePlan> {
+        RestorePlan::prove_at(locations.open_existing(&request.location).await?, request).await
     }
 
     /// As [`RestorePlan::prove`], at a destination that is open already.
@@ -199,9 +199,14 @@ fn build_store(
 }
 
 /// Restores every group into `p<group>` below `parent`. Each must be absent or empty; all are built beside before the first is put in place.
-pub async fn restore_offline(request: &RestoreRequest, parent: &Path, progress: &Progress) -> Result<RestoreReport> {
+pub async fn restore_offline(
+    locations: &Locations,
+    request: &RestoreRequest,
+    parent: &Path,
+    progress: &Progress,
+) -> Result<RestoreReport> {
     progress.enter("prove");
-    RestorePlan::prove(request).await?.restore_offline(parent, progress).await
+    RestorePlan::prove(locations, request).await?.restore_offline(parent, progress).await
 }
 
 async fn restore_groups(plan: &RestorePlan, parent: &Path, progress: &Progress) -> Result<RestoreReport> {

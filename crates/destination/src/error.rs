@@ -89,6 +89,19 @@ pub enum Error {
         source: BoxError,
     },
 
+    /// No place was named, and there is no default one.
+    #[error("you must specify a 'destination' value: no default place is set (--backup-bucket)")]
+    NoDefault,
+
+    /// A place that this node was told not to use.
+    #[error("{location} is not allowed: {why}")]
+    NotAllowed {
+        /// The place.
+        location: String,
+        /// Why, and who can change that.
+        why: String,
+    },
+
     /// A text that is no location, or one of a kind that is not supported. Never repeats credentials.
     #[error("cannot use {location} as a location: {reason}")]
     InvalidLocation {

@@ -1,4 +1,4 @@
-//! Where backup objects live: a directory (also over NFS), or memory.
+//! Where backup objects live: a directory (also over NFS), a bucket of an object store (S3, MinIO), or memory.
 //!
 //! A [`Destination`] holds whole, immutable, named objects. It knows names and bytes, and nothing of backups. What the
 //! backup engine builds on is this contract, the same for every kind of place:
@@ -12,8 +12,8 @@
 //!   unreachable or damaged places give their own errors: they must not look like an empty destination.
 //! - *Names never lead out.* [`ObjectName`] has no `..`, and a directory refuses symbolic links below its root.
 //!
-//! A place is named by a [`Location`], `/backups` or `file:///backups`. [`open_location`] opens one to write to and
-//! creates its last folder when needed; [`open_existing_location`] opens one to read and takes it as it is.
+//! A place is named by a [`Location`]: `/backups`, `file:///backups`, `s3:///bucket/folder`, `minio://host:9000/bucket/folder`.
+//! [`Locations`] opens them, within a [`Policy`].
 //!
 //! [`testing`] holds the suite that every kind of destination passes, and a wrapper that injects faults.
 
@@ -22,17 +22,27 @@ mod error;
 mod names;
 mod stream;
 
+mod credentials;
 mod location;
+mod locations;
+mod policy;
 
+mod bucket;
 mod file;
 mod memory;
+mod minio;
+mod s3;
 
 pub mod testing;
 
+pub use bucket::{BucketDestination, BucketOptions};
+pub use credentials::{AccessKeys, Credentials, HalfCredentials};
 pub use destination::{Destination, ObjectMeta, Put, Upload};
 pub use error::{BoxError, Error, Result};
 pub use file::FileDestination;
 pub use graphdb_types::{InvalidObjectName, ObjectName};
-pub use location::{Location, open_existing_location, open_location};
+pub use location::{BucketLocation, BucketScheme, Endpoint, Location};
+pub use locations::{LocationOptions, LocationRequest, Locations, ObjectStoreEnvironment};
 pub use memory::MemoryDestination;
+pub use policy::{Policy, Scheme};
 pub use stream::ByteStream;

@@ -1,9 +1,12 @@
 use std::fmt;
 use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
-use std::sync::Arc;
 
-use crate::{Destination, Error, FileDestination, Result};
+use crate::{Error, Result};
+
+mod bucket;
+
+pub use bucket::{BucketLocation, BucketScheme, Endpoint};
 
 /// Where a destination is, as a user writes it.
 ///
@@ -14,6 +17,8 @@ use crate::{Destination, Error, FileDestination, Result};
 pub enum Location {
     /// A directory, local or mounted; an absolute path without `.` and `..`.
     File(PathBuf),
+    /// A bucket of an object store, or a folder in it.
+    Bucket(BucketLocation),
 }
 
 impl Location {
@@ -23,6 +28,7 @@ impl Location {
     /// - `file:///path` is percent-decoded; its host may be empty or `localhost`.
     /// - In both, what follows a `?` is ignored, as Dgraph does. A directory with `?` in its name is
     ///   `file:///with%3Fmark`.
+    /// - `s3://[host[:port]]/bucket[/folder]` and `minio://host[:port]/bucket[/folder]`, with `?secure=false` and `?trace=true`.
     ///
     /// # Errors
     /// [`Error::InvalidLocation`] for anything else. Credentials in the text are refused and not repeated.
@@ -38,48 +44,16 @@ impl Location {
             }
         }
     }
-
-    /// The destination at this place, without touching it: a missing last folder is created by the first write.
-    pub fn destination(&self) -> Arc<dyn Destination> {
-        match self {
-            Location::File(root) => Arc::new(FileDestination::new(root)),
-        }
-    }
-}
-
-/// Opens the destination that `text` names, to write to it.
-///
-/// A directory need not exist if its parent does: the first write creates it, and until then it is empty.
-///
-/// # Errors
-/// [`Error::InvalidLocation`], [`Error::NoLocation`], [`Error::NotADirectory`], [`Error::Denied`].
-pub async fn open_location(text: &str) -> Result<Arc<dyn Destination>> {
-    match Location::parse(text)? {
-        Location::File(root) => Ok(Arc::new(FileDestination::open_or_create(root).await?)),
-    }
-}
-
-/// Opens the destination that `text` names, to read from it. It must exist: a misspelt location is an error, not an
-/// empty destination.
-///
-/// # Errors
-/// [`Error::InvalidLocation`], [`Error::NoLocation`], [`Error::NotADirectory`], [`Error::Denied`].
-pub async fn open_existing_location(text: &str) -> Result<Arc<dyn Destination>> {
-    match Location::parse(text)? {
-        Location::File(root) => Ok(Arc::new(FileDestination::open(root).await?)),
-    }
 }
 
 fn location_with_scheme(scheme: &str, rest: &str) -> Result<Location> {
     match scheme {
         "file" => file_uri(rest),
-        "s3" | "minio" => Err(invalid(
-            &format!("{scheme}:{}", without_query(rest)),
-            "object stores are not supported yet by this build; write a directory, local or mounted",
-        )),
+        "s3" => BucketLocation::parse(BucketScheme::S3, rest).map(Location::Bucket),
+        "minio" => BucketLocation::parse(BucketScheme::Minio, rest).map(Location::Bucket),
         _ => Err(invalid(
             &format!("{scheme}:…"),
-            &format!("unable to handle url: unknown scheme \"{scheme}\"; write /path or file:///path"),
+            &format!("unable to handle url: unknown scheme \"{scheme}\"; write /path, s3://…, or minio://…"),
         )),
     }
 }
@@ -176,6 +150,7 @@ impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Location::File(path) => path.display().fmt(f),
+            Location::Bucket(bucket) => bucket.fmt(f),
         }
     }
 }
@@ -245,8 +220,15 @@ mod tests {
         for (text, advice) in [
             ("", "write a directory"),
             ("?secure=false", "names no path"),
-            ("s3:///bucket/x", "not supported yet by this build"),
-            ("minio://host:9000/bucket", "not supported yet by this build"),
+            ("s3://bucket/x", "could be meant as a host or as the bucket"),
+            ("s3:///", "names no bucket"),
+            ("s3:bucket", "two slashes are missing"),
+            ("s3:///-x", "Invalid bucket"),
+            ("s3:///bucket/../other", "not an object name"),
+            ("s3:///bucket/a:b", "not an object name"),
+            ("minio:///bucket", "requires a host"),
+            ("minio://host:9000/", "names no bucket"),
+            ("minio://host:90000/bucket", "invalid port"),
             ("gs://bucket/x", "unable to handle url"),
             ("file://nas/backups", "write file:///nas/backups"),
             ("file:backups", "write file:///path"),
@@ -256,6 +238,40 @@ mod tests {
             let message = refusal(text);
             assert!(message.contains(advice), "{text}: {message}");
         }
+    }
+
+    #[test]
+    fn a_bucket_is_the_same_place_however_it_is_written() {
+        for (text, place) in [
+            ("s3:///bucket/a/b", "s3:///bucket/a/b"),
+            ("s3:///bucket//a/b/", "s3:///bucket/a/b"),
+            ("S3://s3.amazonaws.com/bucket/a/b", "s3:///bucket/a/b"),
+            ("s3://s3.us-west-2.amazonaws.com/bucket/a/b?trace=true", "s3:///bucket/a/b"),
+            ("s3://s3-eu-west-1.amazonaws.com/bucket/a%2Fb", "s3:///bucket/a/b"),
+            ("s3://s3.cn-north-1.amazonaws.com.cn/bucket", "s3://s3.cn-north-1.amazonaws.com.cn/bucket"),
+            ("s3://s3-accelerate.amazonaws.com/bucket", "s3://s3-accelerate.amazonaws.com/bucket"),
+            ("s3://localhost/bucket", "s3://localhost/bucket"),
+            ("s3://[::1]:9000/bucket?secure=false", "s3://[::1]:9000/bucket"),
+            ("minio://Store:9000/Bucket/x?secure=false", "minio://store:9000/Bucket/x"),
+        ] {
+            assert_eq!(canonical(text), place, "{text}");
+            assert_eq!(canonical(place), place, "{text}");
+        }
+    }
+
+    #[test]
+    fn regions_and_parameters_of_a_bucket_are_read() {
+        let bucket = |text: &str| match Location::parse(text).unwrap() {
+            Location::Bucket(bucket) => bucket,
+            Location::File(path) => panic!("{text} gave the directory {}", path.display()),
+        };
+        assert_eq!(bucket("s3://s3.us-west-2.amazonaws.com/b").region.as_deref(), Some("us-west-2"));
+        assert_eq!(bucket("s3://s3.amazonaws.com/b").region, None);
+        assert!(
+            bucket("s3:///b").secure && !bucket("s3:///b?secure=false").secure && bucket("s3:///b?secure=0").secure
+        );
+        assert!(bucket("s3:///b?x=y&trace=true").trace && !bucket("s3:///b").trace);
+        assert_eq!(bucket("minio://h:9000/b").endpoint.unwrap().port, Some(9000));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::Args;
-use graphdb_backup::BackupListing;
+use graphdb_backup::{BackupListing, Locations};
 use serde_json::{Value, json};
 
 use crate::client::Client;
@@ -60,7 +60,7 @@ pub(crate) fn run(args: BackupArgs) -> anyhow::Result<()> {
 fn size_of(destination: &str, newest: Option<&Value>) -> Option<BackupListing> {
     let path = newest?["path"].as_str()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-    let backups = runtime.block_on(graphdb_backup::list_backups(destination)).ok()?;
+    let backups = runtime.block_on(graphdb_backup::list_backups(&Locations::default(), &destination.into())).ok()?;
     backups.into_iter().find(|backup| backup.path == path)
 }
 

@@ -3,7 +3,7 @@
 use clap::{Args, ValueEnum};
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
-use graphdb_backup::BackupListing;
+use graphdb_backup::{BackupListing, Locations};
 use graphdb_types::DropOp;
 use serde::Serialize as _;
 use serde_json::{Map, Value, json};
@@ -45,7 +45,9 @@ enum Output {
 /// Runs `graphdb lsbackup`.
 pub(crate) fn run(args: LsbackupArgs) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start")?;
-    let backups = runtime.block_on(graphdb_backup::list_backups(&args.location)).context("list backups")?;
+    let backups = runtime
+        .block_on(graphdb_backup::list_backups(&Locations::default(), &args.location.as_str().into()))
+        .context("list backups")?;
     match args.output {
         Output::Json => print!("{}", to_json(&backups, args.verbose)?),
         Output::Tsv => backups.iter().for_each(|backup| println!("{}", to_tsv(backup))),

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::{ArgAction, Args};
-use graphdb_backup::{Progress, RestoreReport, RestoreRequest, restore_offline};
+use graphdb_backup::{Locations, Progress, RestoreReport, RestoreRequest, restore_offline};
 
 use crate::client::Client;
 use crate::failure::misuse;
@@ -68,7 +68,9 @@ pub(crate) fn run(args: RestoreArgs) -> anyhow::Result<()> {
     let report = {
         let _reporter = show(progress.clone());
         let runtime = tokio::runtime::Runtime::new().context("start")?;
-        runtime.block_on(restore_offline(&request, &args.postings, &progress)).context("restore")?
+        runtime
+            .block_on(restore_offline(&Locations::default(), &request, &args.postings, &progress))
+            .context("restore")?
     };
     print_report(&report, &progress, begin.elapsed().as_secs_f64());
     match zero {
@@ -81,7 +83,7 @@ fn request(args: &RestoreArgs) -> anyhow::Result<RestoreRequest> {
     let backup_num = u64::try_from(args.backup_num)
         .map_err(|_| misuse(format!("--backup-num must be 0 (the whole series) or more, not {}", args.backup_num)))?;
     Ok(RestoreRequest {
-        location: args.location.clone(),
+        location: args.location.clone().into(),
         backup_id: args.backup_id.clone().filter(|id| !id.is_empty()),
         backup_num: Some(backup_num).filter(|number| *number > 0),
         key: args.encryption_key_file.as_deref().map(read_encryption_key).transpose()?,

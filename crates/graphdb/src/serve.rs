@@ -3,12 +3,13 @@
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use graphdb_archive::ArchiveOptions;
-use graphdb_backup::{BackupContext, Node, NodeOptions};
-use graphdb_server::{Secret, ServerConfig};
+use graphdb_backup::{BackupContext, Locations, Node, NodeOptions};
+use graphdb_server::{KeyFiles, Secret, ServerConfig};
 use graphdb_storage::StoreOptions;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -53,7 +54,7 @@ fn node_options(config: &Config) -> anyhow::Result<NodeOptions> {
     let archive = ArchiveOptions { level: config.gzip_level, ..ArchiveOptions::default() };
     Ok(NodeOptions {
         store: StoreOptions { cache_bytes: config.cache_bytes, sync: config.sync, ..StoreOptions::default() },
-        backup: BackupContext { key, archive },
+        backup: BackupContext { key, archive, locations: Locations::default() },
         keep_replaced: config.keep_replaced,
     })
 }
@@ -113,6 +114,7 @@ async fn serve(config: Config, options: NodeOptions, token: Option<Secret>) -> a
         version: concat!("v", env!("CARGO_PKG_VERSION")).into(),
         address: address.to_string(),
         cache_bytes: config.cache_bytes as u64,
+        keys: Arc::new(KeyFiles),
     };
     announce(&node, address);
     let pruning = tokio::spawn(prune(node.clone()));

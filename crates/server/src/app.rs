@@ -5,19 +5,20 @@ use std::time::Instant;
 use axum::extract::ConnectInfo;
 use axum::http::request::Parts;
 use graphdb_storage::Store;
+use graphdb_types::Secret;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use crate::admin::AdminSchema;
 use crate::engine::Node;
+use crate::keys::{KeyFiles, KeyReader};
 use crate::limits::MAX_RUNNING;
 use crate::metrics::Metrics;
 use crate::params::Params;
 use crate::reply::{Failure, chain};
-use crate::secret::Secret;
 use crate::whitelist::Whitelist;
 
 /// What the endpoints need to know besides the node.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct ServerConfig {
     /// Who may call admin operations besides loopback.
     pub whitelist: Whitelist,
@@ -27,8 +28,23 @@ pub struct ServerConfig {
     pub version: String,
     /// `host:port` under which `/state` and `/health` name this node.
     pub address: String,
+    /// Where requests' encryption keys are read.
+    pub keys: Arc<dyn KeyReader>,
     /// Memory for cached blocks, which `config` shows.
     pub cache_bytes: u64,
+}
+
+impl Default for ServerConfig {
+    fn default() -> ServerConfig {
+        ServerConfig {
+            whitelist: Whitelist::default(),
+            token: None,
+            version: String::new(),
+            address: String::new(),
+            keys: Arc::new(KeyFiles),
+            cache_bytes: 0,
+        }
+    }
 }
 
 /// What every handler shares.

@@ -1,15 +1,11 @@
 //! Every call to the backup engine, in the words of the endpoints.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use graphdb_backup::{BackupListing, BackupRequest, EncryptionKey, JobKind, JobRecord, JobStatus, RestoreRequest};
-use zeroize::Zeroizing;
+use graphdb_backup::{BackupListing, BackupRequest, JobKind, JobRecord, JobStatus, LocationRequest, RestoreRequest};
 
+use crate::keys::{KeyLocation, KeyReader};
 use crate::reply::chain;
 
 pub(crate) use graphdb_backup::Node;
@@ -20,10 +16,10 @@ pub(crate) type Why = String;
 /// What a restore is asked for.
 #[derive(Debug, Default)]
 pub(crate) struct Restore {
-    pub(crate) location: String,
+    pub(crate) location: LocationRequest,
     pub(crate) backup_id: Option<String>,
     pub(crate) backup_num: Option<u64>,
-    pub(crate) encryption_key_file: Option<PathBuf>,
+    pub(crate) key: Option<KeyLocation>,
 }
 
 /// A backup as `listBackups` shows it.
@@ -115,20 +111,23 @@ impl From<JobRecord> for Task {
 }
 
 /// Takes a backup; gives its task when it is complete.
-pub(crate) async fn backup(node: &Node, destination: String, force_full: bool) -> Result<u64, Why> {
+pub(crate) async fn backup(node: &Node, destination: LocationRequest, force_full: bool) -> Result<u64, Why> {
     let done = node.backup(BackupRequest { destination, force_full }).await.map_err(|error| chain(&error))?;
     Ok(done.task_id)
 }
 
 /// The backups at a location.
-pub(crate) async fn list(node: &Node, location: &str) -> Result<Vec<Listed>, Why> {
-    let listings = node.list_backups(location).await.map_err(|error| chain(&error))?;
+pub(crate) async fn list(node: &Node, at: &LocationRequest) -> Result<Vec<Listed>, Why> {
+    let listings = node.list_backups(at).await.map_err(|error| chain(&error))?;
     Ok(listings.into_iter().map(Listed::from).collect())
 }
 
 /// Starts a restore that was verified; gives its id.
-pub(crate) async fn restore(node: &Node, restore: Restore) -> Result<u64, Why> {
-    let key = restore.encryption_key_file.as_deref().map(read_key).transpose()?.map(Arc::new);
+pub(crate) async fn restore(node: &Node, keys: &dyn KeyReader, restore: Restore) -> Result<u64, Why> {
+    let key = match &restore.key {
+        Some(at) => Some(keys.read(at).await?),
+        None => None,
+    };
     let request = RestoreRequest {
         location: restore.location,
         backup_id: restore.backup_id,
@@ -136,16 +135,6 @@ pub(crate) async fn restore(node: &Node, restore: Restore) -> Result<u64, Why> {
         key,
     };
     node.restore(request).await.map_err(|error| chain(&error))
-}
-
-/// The longest key file that is read: keys have at most 32 bytes, so that a longer one is seen to be too long.
-const MAX_KEY_FILE_BYTES: u64 = 64;
-
-fn read_key(path: &Path) -> Result<EncryptionKey, Why> {
-    let mut bytes = Zeroizing::new(Vec::new());
-    let read = File::open(path).and_then(|file| file.take(MAX_KEY_FILE_BYTES).read_to_end(&mut bytes));
-    read.map_err(|error| format!("cannot read the encryption key file {}: {error}", path.display()))?;
-    EncryptionKey::new(&bytes).map_err(|error| format!("encryption key file {}: {}", path.display(), chain(&error)))
 }
 
 /// How far a restore is, if there was one of that id.

@@ -12,11 +12,12 @@
 mod limits;
 mod params;
 mod reply;
-mod secret;
 mod whitelist;
 
 mod body;
 mod engine;
+
+mod keys;
 
 mod app;
 mod guard;
@@ -34,7 +35,8 @@ mod serve;
 
 pub use admin::sdl;
 pub use app::ServerConfig;
+pub use graphdb_types::Secret;
+pub use keys::{KeyFiles, KeyLocation, KeyReader, VaultLocation};
 pub use router::router;
-pub use secret::Secret;
 pub use serve::{ServeError, serve};
 pub use whitelist::{Whitelist, WhitelistError};

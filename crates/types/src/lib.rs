@@ -1,4 +1,4 @@
-//! The nouns of graphdb: ids, keys, posting lists, values, index tokens, schema, object names.
+//! The nouns of graphdb: ids, keys, posting lists, values, index tokens, schema, object names, secrets.
 //!
 //! Nothing here reads or writes anything but the bytes it is given. The encodings are those of Dgraph's backups
 //! (`archive/FORMAT.md`), because the store keeps a posting list in the very bytes that a backup carries.
@@ -12,6 +12,7 @@ mod posting;
 mod schema;
 
 mod object_name;
+mod secret;
 
 pub mod token;
 pub mod value;
@@ -22,6 +23,7 @@ pub use object_name::{InvalidObjectName, ObjectName};
 pub use posting::{Facet, FacetType, Posting, PostingList, VALUE_UID, ValType, max_object};
 pub use predicate::Predicate;
 pub use schema::{DropOp, PredicateSchema, Schema, Tokenizer, TypeDef};
+pub use secret::Secret;
 pub use value::Value;
 pub use wire::{
     Field, Malformed, WireReader, put_bytes_field, put_len_prefix, put_uvarint, put_varint_field, uvarint_len,

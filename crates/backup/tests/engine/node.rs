@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use graphdb_backup::{
-    BackupContext, BackupRequest, Error, JobRecord, JobStatus, Node, NodeOptions, RestoreRequest, list_backups,
+    BackupContext, BackupRequest, Error, JobRecord, JobStatus, Locations, Node, NodeOptions, RestoreRequest,
+    list_backups,
 };
 use graphdb_storage::{Leased, Store};
 use tempfile::TempDir;
@@ -45,11 +46,11 @@ impl Home {
     }
 
     fn request(&self) -> RestoreRequest {
-        RestoreRequest { location: self.location(), ..newest(None) }
+        RestoreRequest { location: self.location().into(), ..newest(None) }
     }
 
     fn backup(&self, force_full: bool) -> BackupRequest {
-        BackupRequest { destination: self.location(), force_full }
+        BackupRequest { destination: self.location().into(), force_full }
     }
 
     /// The directories of stores beside `p`.
@@ -331,7 +332,7 @@ async fn of_backups_that_meet_one_runs_and_the_others_are_told() {
         }
     }
     assert!(taken >= 1);
-    let listed = list_backups(&home.location()).await.unwrap();
+    let listed = list_backups(&Locations::default(), &home.location().into()).await.unwrap();
     assert_eq!(listed.len(), taken + 1, "as many as succeeded, and the one from before");
     let left = entries(Path::new(&home.location()));
     assert!(left.iter().all(|name| name.starts_with("dgraph.")), "no lock is left: {left:?}");

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use graphdb_backup::{
-    BackupContext, BackupRequest, EncryptionKey, Error, Progress, RestoreRequest, backup, list_backups, restore_offline,
+    BackupContext, BackupRequest, EncryptionKey, Error, Locations, Progress, RestoreRequest, backup, list_backups,
+    restore_offline,
 };
 use graphdb_destination::{Destination, MemoryDestination};
 use graphdb_storage::{Leased, Store};
@@ -31,7 +32,7 @@ fn small_store() -> (TempDir, Arc<Store>) {
 }
 
 async fn back_up_to(store: &Arc<Store>, location: &Path) -> Result<(), Error> {
-    let request = BackupRequest { destination: location.display().to_string(), force_full: false };
+    let request = BackupRequest { destination: location.display().to_string().into(), force_full: false };
     backup(store, &BackupContext::default(), &request, &Progress::default()).await.map(drop)
 }
 
@@ -189,9 +190,16 @@ async fn locations_that_cannot_be_used_are_named() {
     let missing = dir.path().join("no/such/place");
     let err = back_up_to(&store, &missing).await.unwrap_err().to_string();
     assert!(err.contains("no/such"), "{err}");
-    assert!(list_backups(&missing.display().to_string()).await.is_err(), "a misspelt location is not an empty one");
-    let request = RestoreRequest { location: missing.display().to_string(), ..newest(None) };
-    assert!(restore_offline(&request, &dir.path().join("target"), &Progress::default()).await.is_err());
+    assert!(
+        list_backups(&Locations::default(), &missing.display().to_string().into()).await.is_err(),
+        "a misspelt location is not an empty one"
+    );
+    let request = RestoreRequest { location: missing.display().to_string().into(), ..newest(None) };
+    assert!(
+        restore_offline(&Locations::default(), &request, &dir.path().join("target"), &Progress::default())
+            .await
+            .is_err()
+    );
     assert_eq!(entries(dir.path()), ["file"]);
     for odd in ["ftp://host/x", "s3://bucket/x", ""] {
         let request = BackupRequest { destination: odd.into(), force_full: false };
@@ -227,10 +235,10 @@ async fn a_full_disk_leaves_the_earlier_backups_as_they_were() {
     commit(&store, names.iter().enumerate().map(|(i, name)| set(i as u64 + 1, "name", name)).collect());
     let err = back_up_to(&store, dir.path()).await.unwrap_err();
     let (left, location) = (entries(dir.path()), dir.path().display().to_string());
-    let listed = list_backups(&location).await;
+    let listed = list_backups(&Locations::default(), &location.clone().into()).await;
     let target = scratch();
-    let request = RestoreRequest { location, ..newest(None) };
-    let restored = restore_offline(&request, target.path(), &Progress::default()).await;
+    let request = RestoreRequest { location: location.into(), ..newest(None) };
+    let restored = restore_offline(&Locations::default(), &request, target.path(), &Progress::default()).await;
     std::process::Command::new("umount").arg(dir.path()).status().unwrap();
     assert!(err.to_string().contains("no space left"), "{err}");
     assert_eq!(left.len(), 1, "what did not fit is removed: {left:?}");

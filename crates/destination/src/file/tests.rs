@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::testing::conformance;
-use crate::{Error, MemoryDestination, open_existing_location, open_location};
+use crate::{Error, Locations, MemoryDestination};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -83,15 +83,15 @@ async fn the_first_write_creates_a_missing_root_and_reading_does_not() {
     let root = dir.path().join("backups");
     let location = root.to_str().unwrap();
 
-    let missing = open_existing_location(location).await;
+    let missing = Locations::default().open_existing(&location.into()).await;
     assert!(matches!(&missing, Err(Error::NoLocation { .. })), "{missing:?}");
-    let destination = open_location(location).await.unwrap();
+    let destination = Locations::default().open(&location.into()).await.unwrap();
     assert_eq!(destination.describe(), location);
     assert_eq!(destination.list("").await.unwrap(), []);
     assert!(!root.exists(), "looking creates nothing");
     destination.put(&name("a/b"), Bytes::new(), Put::Create).await.unwrap();
     assert_eq!(tree(&root), ["a", "a/b"]);
-    assert_eq!(open_existing_location(location).await.unwrap().list("").await.unwrap().len(), 1);
+    assert_eq!(Locations::default().open_existing(&location.into()).await.unwrap().list("").await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -3,41 +3,63 @@
 use std::path::PathBuf;
 
 use async_graphql::{Enum, InputObject};
+use graphdb_backup::{Credentials, LocationRequest};
 use time::OffsetDateTime;
 
 use super::dates::Window;
 use super::scalars::UInt64;
 use crate::engine::Restore;
+use crate::keys::{KeyLocation, VaultLocation};
 
 /// What to back up and where to.
 #[derive(Debug, InputObject)]
 pub(crate) struct BackupInput {
-    /// Where the backup goes: a directory of the node as a path or `file:///path`. The series that is there already is continued.
-    pub(crate) destination: String,
-    /// Access key of an object store. Not needed for directories.
+    /// Where the backup goes: a directory of the node as a path or `file:///path`, `s3:///bucket/folder` or
+    /// `minio://host:9000/bucket/folder`. The series that is there already is continued. Without it, the node's default place.
+    destination: Option<String>,
+    /// Access key of the object store, if not the node's own credentials are meant.
     access_key: Option<String>,
-    /// Secret key of an object store. Not needed for directories.
+    /// Secret key that belongs to accessKey.
     secret_key: Option<String>,
-    /// Session token of an object store. Not needed for directories.
+    /// Session token, if the keys are short-lived.
     session_token: Option<String>,
-    /// Whether to use an object store without credentials. Not needed for directories.
+    /// Whether to call the object store without credentials.
     anonymous: Option<bool>,
     /// Whether to begin a new series with a full backup, even if an incremental one were possible.
     pub(crate) force_full: Option<bool>,
 }
 
+impl BackupInput {
+    /// Where the backup goes.
+    pub(crate) fn place(self) -> Result<LocationRequest, String> {
+        place(self.destination, self.access_key, self.secret_key, self.session_token, self.anonymous)
+    }
+}
+
+/// A place and the credentials for it.
+fn place(
+    location: Option<String>,
+    access_key: Option<String>,
+    secret_key: Option<String>,
+    session_token: Option<String>,
+    anonymous: Option<bool>,
+) -> Result<LocationRequest, String> {
+    let credentials = Credentials::from_fields(access_key, secret_key, session_token, anonymous);
+    Ok(LocationRequest { location, credentials: credentials.map_err(|err| err.to_string())? })
+}
+
 /// Where to look for backups.
 #[derive(Debug, InputObject)]
 pub(crate) struct ListBackupsInput {
-    /// The destination of the backups: a directory of the node as a path or `file:///path`.
-    pub(crate) location: String,
-    /// Access key of an object store. Not needed for directories.
+    /// The destination of the backups, as in backup. Without it, the node's default place.
+    location: Option<String>,
+    /// Access key of the object store, if not the node's own credentials are meant.
     access_key: Option<String>,
-    /// Secret key of an object store. Not needed for directories.
+    /// Secret key that belongs to accessKey.
     secret_key: Option<String>,
-    /// Session token of an object store. Not needed for directories.
+    /// Session token, if the keys are short-lived.
     session_token: Option<String>,
-    /// Whether to use an object store without credentials. Not needed for directories.
+    /// Whether to call the object store without credentials.
     anonymous: Option<bool>,
     /// List only backups taken at this time or later: a day, as in 2026-01-31, or an instant in RFC 3339.
     since_date: Option<String>,
@@ -51,6 +73,12 @@ pub(crate) struct ListBackupsInput {
 }
 
 impl ListBackupsInput {
+    /// Where to look.
+    pub(crate) fn place(&self) -> Result<LocationRequest, String> {
+        let (access_key, secret_key) = (self.access_key.clone(), self.secret_key.clone());
+        place(self.location.clone(), access_key, secret_key, self.session_token.clone(), self.anonymous)
+    }
+
     /// The time that the listed backups are from.
     pub(crate) fn window(&self) -> Result<Window, String> {
         Window::new(self.since_date.as_deref(), self.until_date.as_deref(), self.last_n_days, OffsetDateTime::now_utc())
@@ -60,8 +88,8 @@ impl ListBackupsInput {
 /// Which backup to restore, and how to read it.
 #[derive(Debug, InputObject)]
 pub(crate) struct RestoreInput {
-    /// The destination of the backups: a directory of the node as a path or `file:///path`.
-    location: String,
+    /// The destination of the backups, as in backup. Without it, the node's default place.
+    location: Option<String>,
     /// The series to restore; without it the newest one.
     backup_id: Option<String>,
     /// The last backup of the series to restore, from 1; 0 or nothing means all of them.
@@ -72,27 +100,27 @@ pub(crate) struct RestoreInput {
     is_partial: Option<bool>,
     /// A file of the node that holds the key the backups are encrypted with: 16, 24 or 32 bytes.
     encryption_key_file: Option<String>,
-    /// Address of a Vault server that holds the key. Not supported: use encryptionKeyFile.
+    /// Address of a Vault server that holds the key; http://localhost:8200 if another field of Vault is given.
     vault_addr: Option<String>,
-    /// File with the role id for Vault. Not supported: use encryptionKeyFile.
+    /// File of the node with the role id for Vault.
     #[graphql(name = "vaultRoleIDFile")]
     vault_role_id_file: Option<String>,
-    /// File with the secret id for Vault. Not supported: use encryptionKeyFile.
+    /// File of the node with the secret id for Vault.
     #[graphql(name = "vaultSecretIDFile")]
     vault_secret_id_file: Option<String>,
-    /// Path of the key in Vault. Not supported: use encryptionKeyFile.
+    /// Path of the secret in Vault; secret/data/dgraph if missing.
     vault_path: Option<String>,
-    /// Field of the key in Vault. Not supported: use encryptionKeyFile.
+    /// Field of the secret; enc_key if missing.
     vault_field: Option<String>,
-    /// Form of the key in Vault. Not supported: use encryptionKeyFile.
+    /// Form of the field, base64 or raw; base64 if missing.
     vault_format: Option<String>,
-    /// Access key of an object store. Not needed for directories.
+    /// Access key of the object store, if not the node's own credentials are meant.
     access_key: Option<String>,
-    /// Secret key of an object store. Not needed for directories.
+    /// Secret key that belongs to accessKey.
     secret_key: Option<String>,
-    /// Session token of an object store. Not needed for directories.
+    /// Session token, if the keys are short-lived.
     session_token: Option<String>,
-    /// Whether to use an object store without credentials. Not needed for directories.
+    /// Whether to call the object store without credentials.
     anonymous: Option<bool>,
 }
 
@@ -102,17 +130,6 @@ impl RestoreInput {
     /// # Errors
     /// What this build cannot do, and a number below zero.
     pub(crate) fn into_request(self) -> Result<Restore, String> {
-        let vault = [
-            &self.vault_addr,
-            &self.vault_role_id_file,
-            &self.vault_secret_id_file,
-            &self.vault_path,
-            &self.vault_field,
-            &self.vault_format,
-        ];
-        if vault.into_iter().any(is_given) {
-            return Err("keys in Vault are not supported by this version; put the key into a file and name it in encryptionKeyFile".into());
-        }
         if self.incremental_from.is_some_and(|from| from > 1) || self.is_partial == Some(true) {
             return Err(
                 "incrementalFrom and isPartial are not supported by this version; restore the whole series".into()
@@ -122,17 +139,33 @@ impl RestoreInput {
         let backup_num = u64::try_from(backup_num).map_err(|_| {
             "couldn't get input argument because backupNum value should be equal or greater than zero".to_owned()
         })?;
+        let key = self.key()?;
         Ok(Restore {
-            location: self.location,
+            location: place(self.location, self.access_key, self.secret_key, self.session_token, self.anonymous)?,
             backup_id: self.backup_id.filter(|id| !id.is_empty()),
             backup_num: Some(backup_num).filter(|number| *number > 0),
-            encryption_key_file: self.encryption_key_file.filter(|file| !file.is_empty()).map(PathBuf::from),
+            key,
         })
     }
-}
 
-fn is_given(text: &Option<String>) -> bool {
-    text.as_ref().is_some_and(|text| !text.is_empty())
+    /// Where the key is, if the request says. Empty fields count as missing.
+    fn key(&self) -> Result<Option<KeyLocation>, String> {
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+        let vault = VaultLocation {
+            addr: given(&self.vault_addr),
+            role_id_file: given(&self.vault_role_id_file).map(PathBuf::from),
+            secret_id_file: given(&self.vault_secret_id_file).map(PathBuf::from),
+            path: given(&self.vault_path),
+            field: given(&self.vault_field),
+            format: given(&self.vault_format),
+        };
+        match given(&self.encryption_key_file).map(PathBuf::from) {
+            None if vault == VaultLocation::default() => Ok(None),
+            None => Ok(Some(KeyLocation::Vault(vault))),
+            Some(file) if vault == VaultLocation::default() => Ok(Some(KeyLocation::File(file))),
+            Some(_) => Err("encryptionKeyFile and fields of Vault are both given; give one".into()),
+        }
+    }
 }
 
 /// Which task to look at.

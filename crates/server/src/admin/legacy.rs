@@ -3,6 +3,7 @@
 use axum::extract::{Request, State};
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
+use graphdb_backup::{Credentials, LocationRequest};
 use serde_json::json;
 
 use super::mutations::run_backup;
@@ -22,7 +23,18 @@ pub(crate) async fn backup_form(State(app): State<App>, request: Request) -> Res
     }
     let form = body::read(&parts.headers, body, MAX_ADMIN_BODY_BYTES).await?;
     let (form, url) = (Params::parse(&String::from_utf8_lossy(&form)), params_of(&parts));
-    let destination = form.get("destination").or(url.get("destination")).unwrap_or_default().to_owned();
+    let field = |name| form.get(name).or(url.get(name)).map(str::to_owned);
+    let anonymous = form.flag("anonymous")? || url.flag("anonymous")?;
+    let destination = LocationRequest {
+        location: field("destination"),
+        credentials: Credentials::from_fields(
+            field("access_key"),
+            field("secret_key"),
+            field("session_token"),
+            Some(anonymous),
+        )
+        .map_err(|err| Failure::request(&err.to_string()))?,
+    };
     let force_full = form.flag("force_full")? || url.flag("force_full")?;
     Ok(match run_backup(&app, destination, force_full).await {
         Ok(_) => success("Backup completed."),

@@ -1,4 +1,5 @@
 use async_graphql::{Context, Object, Result};
+use graphdb_backup::LocationRequest;
 use graphdb_storage::Leased;
 
 use super::inputs::{AssignInput, AssignKind, BackupInput, RestoreInput};
@@ -26,7 +27,8 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to back up and where to.")] input: BackupInput,
     ) -> Result<Option<BackupPayload>> {
-        let task = run_backup(app(ctx)?, input.destination, input.force_full.unwrap_or_default()).await?;
+        let force_full = input.force_full.unwrap_or_default();
+        let task = run_backup(app(ctx)?, input.place()?, force_full).await?;
         Ok(Some(BackupPayload {
             response: Response::success("Backup completed."),
             task_id: Some(format!("{task:#x}")),
@@ -40,8 +42,9 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which backup to restore, and how to read it.")] input: RestoreInput,
     ) -> Result<Option<RestorePayload>> {
+        let app = app(ctx)?;
         let request = input.into_request()?;
-        match engine::restore(&app(ctx)?.node, request).await {
+        match engine::restore(&app.node, &*app.config.keys, request).await {
             Ok(id) => Ok(Some(RestorePayload {
                 code: Some("Success".into()),
                 message: Some("Restore operation started.".into()),
@@ -112,10 +115,7 @@ impl Mutation {
 }
 
 /// Backs up and counts it, also when the client hangs up; gives the task.
-pub(super) async fn run_backup(app: &App, destination: String, force_full: bool) -> Result<u64, String> {
-    if destination.trim().is_empty() {
-        return Err("you must specify a 'destination' value".into());
-    }
+pub(super) async fn run_backup(app: &App, destination: LocationRequest, force_full: bool) -> Result<u64, String> {
     let app = app.clone();
     let task = tokio::spawn(async move {
         let _pending = app.metrics.pending_backups.enter();

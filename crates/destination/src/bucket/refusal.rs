@@ -1,0 +1,202 @@
+//! What a store's refusal means, by what the caller does about it.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::BoxError;
+
+/// An answer of a store, or why there was none.
+pub(crate) type Answer<T> = Result<T, Refusal>;
+
+/// Why a request was not done.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    pub(crate) class: Class,
+    /// HTTP status, if the store answered.
+    pub(crate) status: Option<u16>,
+    /// The store's word for it, such as `SlowDown`.
+    pub(crate) code: Option<String>,
+    /// The store's sentence, or the error of the connection.
+    pub(crate) message: String,
+    /// By which the store's operator finds the request.
+    pub(crate) request_id: Option<String>,
+    /// How long the store asks to be left alone.
+    pub(crate) retry_after: Option<Duration>,
+}
+
+/// What a refusal means to the caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// The store was asked and has no such object.
+    Absent,
+    /// There is no such bucket.
+    NoBucket,
+    /// There is no such multipart upload: completed, aborted or swept.
+    NoUpload,
+    /// Not allowed; also unknown keys and wrong signatures.
+    Denied,
+    /// The credentials were good once.
+    Expired,
+    /// The clocks differ by more than the store takes.
+    Clock,
+    /// The bucket is in another region, which the store may have named.
+    WrongRegion(Option<String>),
+    /// A condition did not hold: the name is taken, or the object changed.
+    Exists,
+    /// Another writer is at the same name just now; to be tried again.
+    Racing,
+    /// The store does not know how to do this.
+    Unsupported,
+    /// No space or quota is left.
+    Full,
+    /// Too many requests.
+    Throttled,
+    /// The store or the way to it failed this time.
+    Unavailable,
+    /// What arrived is not what was sent, or an answer makes no sense.
+    Corrupt,
+    /// The request is wrong, and will be.
+    Invalid,
+}
+
+/// What a store says of a refusal, for [`Refusal::of_answer`].
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Told {
+    pub(crate) status: u16,
+    /// `<Code>` of the error document, if there was one.
+    pub(crate) code: Option<String>,
+    /// `<Message>`.
+    pub(crate) message: Option<String>,
+    /// `x-amz-request-id`.
+    pub(crate) request_id: Option<String>,
+    /// `x-amz-bucket-region`, or `<Region>` of the error document.
+    pub(crate) region: Option<String>,
+    /// `Retry-After`, in seconds or as a date.
+    pub(crate) retry_after: Option<String>,
+}
+
+impl Refusal {
+    /// Sorts what a store answered. The error codes are those of S3's API reference and of the stores that follow it.
+    pub(crate) fn of_answer(told: Told) -> Refusal {
+        let class = class_of(&told);
+        let message = told.message.unwrap_or_else(|| format!("the store answered with status {}", told.status));
+        Refusal {
+            class,
+            status: Some(told.status),
+            code: told.code,
+            message,
+            request_id: told.request_id,
+            retry_after: told.retry_after.as_deref().and_then(retry_after),
+        }
+    }
+
+    /// No answer, or none that could be read to its end.
+    pub(crate) fn of_connection(source: BoxError) -> Refusal {
+        Refusal::plain(Class::Unavailable, chain(&*source))
+    }
+
+    /// An answer that says yes and makes no sense.
+    pub(crate) fn nonsense(why: impl Into<String>) -> Refusal {
+        Refusal::plain(Class::Corrupt, why.into())
+    }
+
+    /// A refusal without an answer.
+    pub(crate) fn plain(class: Class, message: String) -> Refusal {
+        Refusal { class, status: None, code: None, message, request_id: None, retry_after: None }
+    }
+
+    /// Whether the same request may succeed a moment later.
+    pub(crate) fn is_passing(&self) -> bool {
+        matches!(self.class, Class::Throttled | Class::Unavailable | Class::Racing | Class::Corrupt)
+    }
+}
+
+/// The code decides where there is one: `HEAD` has no body and thus only a status.
+fn class_of(told: &Told) -> Class {
+    match told.code.as_deref().unwrap_or_default() {
+        "NoSuchKey" => Class::Absent,
+        "NoSuchBucket" => Class::NoBucket,
+        "NoSuchUpload" => Class::NoUpload,
+        "ExpiredToken" | "TokenRefreshRequired" | "ExpiredTokenException" => Class::Expired,
+        "RequestTimeTooSkewed" => Class::Clock,
+        "PermanentRedirect"
+        | "TemporaryRedirect"
+        | "AuthorizationHeaderMalformed"
+        | "IllegalLocationConstraintException" => Class::WrongRegion(told.region.clone()),
+        "PreconditionFailed" => Class::Exists,
+        "ConditionalRequestConflict" | "OperationAborted" => Class::Racing,
+        "NotImplemented" | "MethodNotAllowed" => Class::Unsupported,
+        "QuotaExceeded" | "XMinioStorageFull" | "XMinioAdminBucketQuotaExceeded" | "InsufficientCapacity" => {
+            Class::Full
+        }
+        "SlowDown"
+        | "SlowDownRead"
+        | "SlowDownWrite"
+        | "TooManyRequests"
+        | "RequestLimitExceeded"
+        | "ThrottlingException"
+        | "Throttling" => Class::Throttled,
+        "InternalError" | "ServiceUnavailable" | "RequestTimeout" | "XMinioServerNotInitialized" => Class::Unavailable,
+        "BadDigest"
+        | "IncompleteBody"
+        | "XAmzContentSHA256Mismatch"
+        | "XAmzContentChecksumMismatch"
+        | "InvalidPart"
+        | "InvalidPartOrder" => Class::Corrupt,
+        _ => class_of_status(told),
+    }
+}
+
+fn class_of_status(told: &Told) -> Class {
+    match told.status {
+        404 => Class::Absent,
+        401 | 403 => Class::Denied,
+        301 | 307 | 308 => Class::WrongRegion(told.region.clone()),
+        409 => Class::Racing,
+        412 => Class::Exists,
+        405 | 411 | 501 => Class::Unsupported,
+        408 => Class::Unavailable,
+        429 => Class::Throttled,
+        507 => Class::Full,
+        status if status >= 500 => Class::Unavailable,
+        // An error document in an answer that says "done" (S3 does so when a multipart upload is completed).
+        status if status < 300 => Class::Unavailable,
+        _ => Class::Invalid,
+    }
+}
+
+/// Reads `Retry-After` in seconds; a date is not worth the trouble, the backoff goes on as it would.
+fn retry_after(text: &str) -> Option<Duration> {
+    text.trim().parse().ok().map(Duration::from_secs)
+}
+
+fn chain(err: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = err.to_string();
+    let mut source = err.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match (self.status, &self.code) {
+            (Some(status), Some(code)) => write!(f, " ({status} {code}")?,
+            (Some(status), None) => write!(f, " ({status}")?,
+            (None, _) => return Ok(()),
+        }
+        match &self.request_id {
+            Some(id) => write!(f, ", request {id})"),
+            None => f.write_str(")"),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
