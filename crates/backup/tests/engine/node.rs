@@ -210,9 +210,14 @@ fn forge_running(home: &Home, id: u64, epoch: Option<u64>) {
 async fn before_the_swap(home: &Home) -> (u64, Lists, Lists) {
     let (node, before, after) = changed_since_backup(home).await;
     let target = scratch();
-    graphdb_backup::restore_offline(&home.request(), target.path(), &graphdb_backup::Progress::default())
-        .await
-        .unwrap();
+    graphdb_backup::restore_offline(
+        &Locations::default(),
+        &home.request(),
+        target.path(),
+        &graphdb_backup::Progress::default(),
+    )
+    .await
+    .unwrap();
     node.close().await;
     drop(node);
     let staging = home.dir.path().join("p.restore-1");

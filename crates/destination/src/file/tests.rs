@@ -98,7 +98,7 @@ async fn the_first_write_creates_a_missing_root_and_reading_does_not() {
 async fn a_missing_parent_is_a_missing_location() {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().join("not/there");
-    let opened = open_location(root.to_str().unwrap()).await;
+    let opened = Locations::default().open(&root.to_str().unwrap().into()).await;
     assert!(matches!(&opened, Err(Error::NoLocation { .. })), "{opened:?}");
 
     let destination = FileDestination::new(&root);
@@ -128,7 +128,7 @@ async fn a_file_is_not_a_location() {
     let file = dir.path().join("file");
     fs::write(&file, "kept").unwrap();
     for root in [file.clone(), file.join("below")] {
-        let opened = open_location(root.to_str().unwrap()).await;
+        let opened = Locations::default().open(&root.to_str().unwrap().into()).await;
         assert!(matches!(&opened, Err(Error::NotADirectory { .. })), "{opened:?}");
         assert!(matches!(FileDestination::new(&root).list("").await, Err(Error::NotADirectory { .. })));
         assert!(matches!(upload(&FileDestination::new(&root), "x", "x").await, Err(Error::NotADirectory { .. })));
