@@ -57,6 +57,12 @@ pub trait Destination: fmt::Debug + Send + Sync {
     /// nothing that does not carry our own mark. Give it hours: an upload in progress looks the same.
     async fn sweep(&self, older_than: Duration) -> Result<Vec<String>>;
 
+    /// How this place keeps apart two writers who create one name, as far as is known by now. Who must be certain, and meets another answer
+    /// than [`CreateOnly::Atomic`], reads back a while later what it created.
+    fn create_only(&self) -> CreateOnly {
+        CreateOnly::Atomic
+    }
+
     /// Reads a whole small object.
     ///
     /// # Errors
@@ -114,6 +120,22 @@ pub enum Put {
     Replace,
 }
 
+/// What stands behind [`Put::Create`] at a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CreateOnly {
+    /// The place itself creates in one atomic step.
+    Atomic,
+    /// The store honours `If-None-Match: *` for one writer after another. That it does so for writers at the same moment cannot be seen from
+    /// outside; all large stores do, and some small ones do not.
+    Conditional,
+    /// The store ignores conditions. Writers announce themselves by claims, and only one that is alone writes.
+    Claimed,
+    /// The store ignores conditions, and credentials that can only write rule out claims: the last writer wins.
+    Unprotected,
+    /// Nothing was created yet, so nobody knows.
+    Unknown,
+}
+
 /// What a destination knows of an object without reading it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectMeta {
@@ -157,6 +179,10 @@ impl<D: Destination + ?Sized> Destination for Arc<D> {
 
     async fn sweep(&self, older_than: Duration) -> Result<Vec<String>> {
         (**self).sweep(older_than).await
+    }
+
+    fn create_only(&self) -> CreateOnly {
+        (**self).create_only()
     }
 
     async fn get(&self, name: &ObjectName, limit_bytes: u64) -> Result<Bytes> {

@@ -34,7 +34,7 @@ pub enum Error {
     },
 
     /// The location itself is missing: a typing error, or a file system that is not mounted.
-    #[error("location {location} does not exist; mount or create it, or correct the path")]
+    #[error("location {location} does not exist; {}", missing_advice(location))]
     NoLocation {
         /// The missing place.
         location: String,
@@ -48,9 +48,7 @@ pub enum Error {
     },
 
     /// Permission was refused, or the place is read-only.
-    #[error(
-        "not allowed to {action} {object} in {location}; check owner, permissions and whether it is mounted read-only"
-    )]
+    #[error("not allowed to {action} {object} in {location}; {}", permission_advice(action, location))]
     Denied {
         /// What was attempted, as a verb.
         action: &'static str,
@@ -75,8 +73,7 @@ pub enum Error {
         source: BoxError,
     },
 
-    /// The place did not do it this time: I/O errors, a stale handle, a lost connection. The one variant for which
-    /// [`Error::is_retryable`] is true. When a write fails so, whether the object exists is unknown; ask `stat`.
+    /// The place did not do it this time: I/O errors, a stale handle, a lost connection. When a write fails so, whether the object exists is unknown; ask `stat`.
     #[error("could not {action} {object} in {location}")]
     Unavailable {
         /// What was attempted, as a verb.
@@ -85,6 +82,47 @@ pub enum Error {
         object: String,
         /// Where.
         location: String,
+        /// The answer of the place.
+        source: BoxError,
+    },
+
+    /// The place has too much to do, and said so until patience ran out.
+    #[error("could not {action} {object}: {location} asks for fewer requests; repeat later, or raise its limits")]
+    Throttled {
+        /// What was attempted, as a verb.
+        action: &'static str,
+        /// The object (or objects) it was attempted on.
+        object: String,
+        /// Where.
+        location: String,
+        /// The answer of the place.
+        source: BoxError,
+    },
+
+    /// What the place sends is not what was stored there, or makes no sense, also when asked again.
+    #[error("could not {action} {object} in {location}: what the place answers is damaged; do not rely on the object")]
+    Corrupt {
+        /// What was attempted, as a verb.
+        action: &'static str,
+        /// The object (or objects) it was attempted on.
+        object: String,
+        /// Where.
+        location: String,
+        /// What does not fit.
+        source: BoxError,
+    },
+
+    /// Nothing works before an operator sets something right: a clock, a region, credentials that have expired.
+    #[error("could not {action} {object} in {location}: {advice}")]
+    Misconfigured {
+        /// What was attempted, as a verb.
+        action: &'static str,
+        /// The object (or objects) it was attempted on.
+        object: String,
+        /// Where.
+        location: String,
+        /// What is wrong, and what to do.
+        advice: String,
         /// The answer of the place.
         source: BoxError,
     },
@@ -143,7 +181,7 @@ pub enum Error {
 impl Error {
     /// Whether the same call may succeed later without anybody changing anything.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Error::Unavailable { .. })
+        matches!(self, Error::Unavailable { .. } | Error::Throttled { .. })
     }
 
     /// Whether this is the clean answer "there is no such object".
@@ -224,7 +262,34 @@ impl Attempt {
         Error::InvalidName { name: name.to_string(), location: self.location.clone(), reason }
     }
 
-    fn object(&self) -> String {
+    pub(crate) fn object(&self) -> String {
         self.name.as_ref().map_or_else(|| "objects".into(), |name| format!("object {name}"))
     }
+}
+
+/// Whether the text of a location names a bucket. A directory's is a path.
+fn is_bucket(location: &str) -> bool {
+    location.contains("://")
+}
+
+fn missing_advice(location: &str) -> &'static str {
+    match is_bucket(location) {
+        true => "create the bucket, or correct its name, host or region",
+        false => "mount or create it, or correct the path",
+    }
+}
+
+/// What usually refuses, with the name that S3's policies have for the permission.
+fn permission_advice(action: &str, location: &str) -> String {
+    if !is_bucket(location) {
+        return "check owner, permissions and whether it is mounted read-only".into();
+    }
+    let permission = match action {
+        "read" | "look at" => "s3:GetObject",
+        "list" => "s3:ListBucket",
+        "delete" => "s3:DeleteObject",
+        "sweep" => "s3:ListBucketMultipartUploads, s3:AbortMultipartUpload, s3:ListBucket and s3:DeleteObject",
+        _ => "s3:PutObject",
+    };
+    format!("check the credentials, and that the policy of the bucket or of the user grants {permission}")
 }

@@ -37,7 +37,7 @@ pub mod testing;
 
 pub use bucket::{BucketDestination, BucketOptions};
 pub use credentials::{AccessKeys, Credentials, HalfCredentials};
-pub use destination::{Destination, ObjectMeta, Put, Upload};
+pub use destination::{CreateOnly, Destination, ObjectMeta, Put, Upload};
 pub use error::{BoxError, Error, Result};
 pub use file::FileDestination;
 pub use graphdb_types::{InvalidObjectName, ObjectName};

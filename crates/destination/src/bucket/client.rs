@@ -17,6 +17,11 @@ pub(crate) trait BucketClient: fmt::Debug + Send + Sync + 'static {
     /// Never a part of a secret.
     async fn credentials_source(&self) -> String;
 
+    /// The region that requests are signed for, if that is known, for the advice when the bucket is in another one.
+    fn region(&self) -> Option<String> {
+        None
+    }
+
     /// Writes an object with one request, and has the store check the body by its MD5.
     async fn put(&self, key: &str, body: Bytes, condition: Condition) -> Answer<Stored>;
 
@@ -87,6 +92,9 @@ pub(crate) struct Fetched {
     pub(crate) announced_bytes: u64,
     /// Without quotes.
     pub(crate) etag: Option<String>,
+    /// Whether the store said that it encrypts the object with a key service's or the client's key
+    /// (`x-amz-server-side-encryption: aws:kms…`, `…-customer-algorithm`). An ETag is no MD5 then, even if it looks like one.
+    pub(crate) etag_is_opaque: bool,
     /// The bytes. A connection that ends early gives an error if it can be told, and otherwise simply ends.
     pub(crate) body: BoxStream<'static, Answer<Bytes>>,
 }

@@ -1,7 +1,10 @@
 //! What a store's refusal means, by what the caller does about it.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+
+use time::OffsetDateTime;
+use time::format_description::well_known::{Rfc2822, Rfc3339};
 
 use crate::BoxError;
 
@@ -73,20 +76,26 @@ pub(crate) struct Told {
     pub(crate) region: Option<String>,
     /// `Retry-After`, in seconds or as a date.
     pub(crate) retry_after: Option<String>,
+    /// `Date`: the clock of the store.
+    pub(crate) date: Option<String>,
 }
 
 impl Refusal {
     /// Sorts what a store answered. The error codes are those of S3's API reference and of the stores that follow it.
     pub(crate) fn of_answer(told: Told) -> Refusal {
         let class = class_of(&told);
-        let message = told.message.unwrap_or_else(|| format!("the store answered with status {}", told.status));
+        let now = SystemTime::now();
+        let mut message = told.message.unwrap_or_else(|| format!("the store answered with status {}", told.status));
+        if class == Class::Clock {
+            message.push_str(&clocks(told.date.as_deref(), now));
+        }
         Refusal {
             class,
             status: Some(told.status),
             code: told.code,
             message,
             request_id: told.request_id,
-            retry_after: told.retry_after.as_deref().and_then(retry_after),
+            retry_after: told.retry_after.as_deref().and_then(|text| retry_after(text, now)),
         }
     }
 
@@ -103,6 +112,17 @@ impl Refusal {
     /// A refusal without an answer.
     pub(crate) fn plain(class: Class, message: String) -> Refusal {
         Refusal { class, status: None, code: None, message, request_id: None, retry_after: None }
+    }
+
+    /// No answer in time.
+    pub(super) fn timeout(after: Duration) -> Refusal {
+        Refusal::plain(Class::Unavailable, format!("no answer within {} s", after.as_secs_f32()))
+    }
+
+    /// Whether a conditional request may have failed because of its condition: the store does not know the header. The same request without
+    /// it shows.
+    pub(super) fn is_unknown_condition(&self) -> bool {
+        matches!(self.class, Class::Unsupported | Class::Invalid)
     }
 
     /// Whether the same request may succeed a moment later.
@@ -165,9 +185,33 @@ fn class_of_status(told: &Told) -> Class {
     }
 }
 
-/// Reads `Retry-After` in seconds; a date is not worth the trouble, the backoff goes on as it would.
-fn retry_after(text: &str) -> Option<Duration> {
-    text.trim().parse().ok().map(Duration::from_secs)
+/// Reads `Retry-After`: seconds, or a date of HTTP (RFC 9110 section 10.2.3). One that has passed asks for no wait.
+fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
+    let text = text.trim();
+    match text.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => http_date(text).map(|date| (date - OffsetDateTime::from(now)).try_into().unwrap_or_default()),
+    }
+}
+
+/// The usual form of a date in HTTP is one of mail's.
+fn http_date(text: &str) -> Option<OffsetDateTime> {
+    OffsetDateTime::parse(text, &Rfc2822).ok()
+}
+
+/// Both clocks, to be added to a complaint about them.
+fn clocks(theirs: Option<&str>, now: SystemTime) -> String {
+    let ours = OffsetDateTime::from(now);
+    let shown = |at: OffsetDateTime| at.replace_nanosecond(0).unwrap_or(at).format(&Rfc3339).unwrap_or_default();
+    match theirs.and_then(|text| http_date(text.trim())) {
+        Some(theirs) => format!(
+            "; it is {} here and {} at the store, {} s apart",
+            shown(ours),
+            shown(theirs),
+            (ours - theirs).whole_seconds().abs()
+        ),
+        None => format!("; it is {} here", shown(ours)),
+    }
 }
 
 fn chain(err: &(dyn std::error::Error + 'static)) -> String {

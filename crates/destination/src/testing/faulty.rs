@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::error::Attempt;
-use crate::{ByteStream, Destination, Error, ObjectMeta, Put, Result, Upload};
+use crate::{ByteStream, CreateOnly, Destination, Error, ObjectMeta, Put, Result, Upload};
 
 /// **Fault injection, for tests.** Passes every call on to `inner`, counts it, and makes the chosen ones fail.
 ///
@@ -224,6 +224,10 @@ impl<D: Destination> Destination for FaultyDestination<D> {
 
     async fn delete(&self, name: &ObjectName) -> Result<()> {
         self.faults.call(CallKind::Delete, Some(name), self.inner.delete(name)).await
+    }
+
+    fn create_only(&self) -> CreateOnly {
+        self.inner.create_only()
     }
 
     async fn sweep(&self, older_than: Duration) -> Result<Vec<String>> {
