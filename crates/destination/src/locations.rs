@@ -53,6 +53,8 @@ pub struct ObjectStoreEnvironment {
     pub minio: Option<AccessKeys>,
     /// `AWS_REGION` or `AWS_DEFAULT_REGION`.
     pub region: Option<String>,
+    /// `AWS_PROFILE`: the profile of AWS's shared files.
+    pub profile: Option<String>,
     /// `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`: where `s3:///bucket` is.
     pub endpoint: Option<String>,
 }
@@ -84,6 +86,7 @@ impl ObjectStoreEnvironment {
                 &[],
             )?,
             region: first(&["AWS_REGION", "AWS_DEFAULT_REGION"]),
+            profile: first(&["AWS_PROFILE"]),
             endpoint: first(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]),
         })
     }
