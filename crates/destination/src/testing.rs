@@ -16,6 +16,7 @@
 //! ```
 
 mod conformance;
+pub mod fault_proxy;
 mod faulty;
 
 pub use conformance::conformance;
