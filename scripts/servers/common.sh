@@ -26,11 +26,7 @@
 set -uo pipefail
 export no_proxy=127.0.0.1 NO_PROXY=127.0.0.1
 
-# Built from source by scripts/test-servers.sh --full, each in a directory that has its version in its name.
-servers=${XDG_CACHE_HOME:-$HOME/.cache}/graphdb/servers
-garage_version=2.5.0
-s3s_fs_version=0.14.1
-rusty_vault_version=0.2.1
+. "$(dirname "$0")/versions.sh"
 
 declare -A pids=()
 

@@ -18,6 +18,7 @@
 mod conformance;
 pub mod fault_proxy;
 mod faulty;
+pub mod servers;
 
 pub use conformance::conformance;
 pub use faulty::{Call, CallKind, Fault, FaultyDestination};
