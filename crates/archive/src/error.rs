@@ -6,18 +6,18 @@ use crate::{Mac, Sha256Digest};
 
 /// Why an archive could not be written or read. Whoever knows the object's name adds it.
 ///
-/// Offsets are bytes from the start of the stream they name: the *stored* archive for gzip (decrypted, without its IV),
+/// Offsets are bytes from the start of the stream they name: the *stored* archive for gzip and snappy (decrypted, without its IV),
 /// the *decompressed* archive for frames.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The reader or writer underneath failed.
     #[error("could not read or write the archive")]
     Io(#[source] io::Error),
-    /// The first bytes are not gzip: a foreign file, or one that was decrypted with the wrong key.
+    /// The first bytes are of no compression that backups have: a foreign file, or one that was decrypted with the wrong key.
     #[error(
-        "the archive does not begin with gzip data: either it is not a backup, or the encryption key is not its key"
+        "the archive begins with neither gzip nor snappy data: either it is not a backup, or the encryption key is not its key"
     )]
-    NotGzip,
+    Unknown,
     /// The stored bytes end too early.
     #[error("the archive is cut off at byte {offset}")]
     Truncated {
@@ -30,6 +30,14 @@ pub enum Error {
         /// The start of the member, or how far the stream was read.
         offset: u64,
         /// What is wrong there.
+        what: String,
+    },
+    /// Snappy or S2 data that does not decompress to what it says.
+    #[error("damaged snappy data at byte {offset}: {what}")]
+    Snappy {
+        /// Where the chunk begins.
+        offset: u64,
+        /// What is wrong with it.
         what: String,
     },
     /// A frame that is not a list of key-values.

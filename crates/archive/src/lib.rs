@@ -11,6 +11,9 @@ mod frame;
 mod ordered;
 
 mod gzip;
+mod snappy;
+
+mod decompress;
 
 mod cipher;
 mod digest;

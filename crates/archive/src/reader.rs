@@ -1,18 +1,19 @@
 use std::io::{self, Read};
 
 use crate::digest::DigestReader;
-use crate::{CipherReader, EncryptionKey, Entry, Error, FrameReader, GzipReader, KeyValue, StoredObject};
+use crate::decompress::Decompressor;
+use crate::{CipherReader, EncryptionKey, Entry, Error, FrameReader, KeyValue, StoredObject};
 
 /// Bytes read at once where nothing but the digest is wanted.
 const CHECK_BUFFER_BYTES: usize = 256 << 10;
 
-/// Reads one archive, ours or Dgraph's with gzip: digests → AES-CTR → gzip → frames.
+/// Reads one archive, ours or Dgraph's: digests → AES-CTR → gzip, Snappy or S2 → frames.
 ///
 /// It is a cursor, so that a merge can look at many at once. What it shows is proved only by
 /// [`ArchiveReader::finish_verify`]: whatever was made of the entries has to be thrown away if that fails.
 #[derive(Debug)]
 pub struct ArchiveReader<R: Read> {
-    frames: FrameReader<GzipReader<CipherReader<DigestReader<R>>>>,
+    frames: FrameReader<Decompressor<CipherReader<DigestReader<R>>>>,
     key: Option<EncryptionKey>,
 }
 
@@ -21,10 +22,10 @@ impl<R: Read> ArchiveReader<R> {
     /// which is right when many archives are merged.
     ///
     /// # Errors
-    /// [`Error::NotGzip`] for a foreign file or a wrong key, [`Error::Truncated`] for next to nothing.
+    /// [`Error::Unknown`] for a foreign file or a wrong key, [`Error::Truncated`] for next to nothing.
     pub fn open(input: R, key: Option<&EncryptionKey>, workers: usize) -> Result<ArchiveReader<R>, Error> {
         let cipher = CipherReader::new(DigestReader::new(input), key)?;
-        Ok(ArchiveReader { frames: FrameReader::new(GzipReader::new(cipher, workers)?), key: key.cloned() })
+        Ok(ArchiveReader { frames: FrameReader::new(Decompressor::new(cipher, workers)?), key: key.cloned() })
     }
 
     /// Moves to the next key-value; `false` at the end. After an error the archive cannot be read further.

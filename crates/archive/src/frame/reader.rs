@@ -3,20 +3,23 @@ use std::ops::Range;
 
 use graphdb_types::{Malformed, WireReader};
 
-use super::{KeyValue, LENGTH_BYTES, MAX_FRAME_BYTES};
+use super::{FRAME_BYTES, KeyValue, LENGTH_BYTES, MAX_FRAME_BYTES};
 use crate::Error;
 use crate::gzip::read_full;
 
-/// Reads key-values out of frames, one frame in memory at a time.
+/// Reads key-values out of frames, one key-value in memory at a time, with what was read ahead.
 ///
 /// It is a cursor: [`FrameReader::advance`] moves to the next key-value and [`FrameReader::current`] shows it, so that a
-/// merge can look at the heads of many archives at once. Unknown fields are skipped, empty frames are normal.
+/// merge can look at the heads of many archives at once. Unknown fields are skipped, empty frames are normal. Frames of
+/// Dgraph have up to 100 MB, and what is held of one is the larger of 1 MiB and its largest key-value.
 #[derive(Debug)]
 pub struct FrameReader<R: Read> {
     input: R,
-    frame: Vec<u8>,
-    /// Where in `frame` the next field of the list begins.
+    /// Bytes of the current frame; those before `next` were read.
+    window: Vec<u8>,
     next: usize,
+    /// Bytes of the current frame that are not in the window yet.
+    unread: u64,
     current: Option<Place>,
     /// Bytes of the stream before the current frame, and after it.
     frame_start: u64,
@@ -35,13 +38,20 @@ struct Place {
 
 const WHAT: &str = "key-value";
 
+/// Bytes read ahead within a frame.
+const WINDOW_BYTES: usize = FRAME_BYTES;
+
+/// The longest start of a field: a tag and a length, or a tag and a number.
+const FIELD_START_BYTES: usize = 20;
+
 impl<R: Read> FrameReader<R> {
     /// Starts before the first key-value.
     pub fn new(input: R) -> FrameReader<R> {
         FrameReader {
             input,
-            frame: Vec::new(),
+            window: Vec::new(),
             next: 0,
+            unread: 0,
             current: None,
             frame_start: 0,
             frame_end: 0,
@@ -68,8 +78,8 @@ impl<R: Read> FrameReader<R> {
     pub fn current(&self) -> Option<KeyValue<'_>> {
         let place = self.current.as_ref()?;
         Some(KeyValue {
-            key: &self.frame[place.key.clone()],
-            value: &self.frame[place.value.clone()],
+            key: &self.window[place.key.clone()],
+            value: &self.window[place.value.clone()],
             user_meta: place.user_meta,
             version: place.version,
         })
@@ -87,7 +97,7 @@ impl<R: Read> FrameReader<R> {
         self.entries
     }
 
-    /// Bytes of frames read so far, lengths included.
+    /// Bytes of the frames begun so far, lengths included.
     pub fn raw_bytes(&self) -> u64 {
         self.frame_end
     }
@@ -100,21 +110,73 @@ impl<R: Read> FrameReader<R> {
     fn try_advance(&mut self) -> Result<bool, Error> {
         self.current = None;
         loop {
-            if let Some((place, next)) = next_kv(&self.frame, self.next).map_err(|err| self.damaged(err))? {
-                self.next = next;
-                self.current = Some(place);
-                self.entries += 1;
-                return Ok(true);
+            while self.next < self.window.len() || self.unread > 0 {
+                if let Some(kv) = self.next_field()? {
+                    let place = read_kv(&self.window[kv.clone()], kv.start).map_err(|err| self.damaged(err))?;
+                    self.current = Some(place);
+                    self.entries += 1;
+                    return Ok(true);
+                }
             }
-            if !self.read_frame()? {
+            if !self.begin_frame()? {
                 return Ok(false);
             }
         }
     }
 
-    fn read_frame(&mut self) -> Result<bool, Error> {
+    /// Reads the next field of the list; gives where the key-value stands, if it is one.
+    fn next_field(&mut self) -> Result<Option<Range<usize>>, Error> {
+        self.fill(FIELD_START_BYTES)?;
+        let mut start = WireReader::new(&self.window[self.next..], "list of key-values");
+        let tag = start.uvarint().map_err(|err| self.damaged(err))?;
+        if tag & 7 != LENGTH_DELIMITED {
+            return self.skip_number();
+        }
+        let len = start.uvarint().map_err(|err| self.damaged(err))?;
+        self.next = self.window.len() - start.remaining();
+        let ahead = (self.window.len() - self.next) as u64 + self.unread;
+        let Some(len) = usize::try_from(len).ok().filter(|len| *len as u64 <= ahead) else {
+            return Err(self.damage(format!("a field of {len} bytes, of which the frame has {ahead}")));
+        };
+        self.fill(len)?;
+        let field = self.next..self.next + len;
+        self.next = field.end;
+        Ok((tag >> 3 == 1).then_some(field))
+    }
+
+    /// Passes a field that holds a number: bookkeeping of memory, as old Dgraph wrote, or one from the future.
+    fn skip_number(&mut self) -> Result<Option<Range<usize>>, Error> {
+        let mut list = WireReader::new(&self.window[self.next..], "list of key-values");
+        let field = list.next().map_err(|err| self.damaged(err))?;
+        if matches!(field, Some((1, _))) {
+            return Err(self.damage("a key-value that is a number"));
+        }
+        self.next = self.window.len() - list.remaining();
+        Ok(None)
+    }
+
+    /// Brings `wanted` bytes behind `next` into the window, or all that the frame has.
+    fn fill(&mut self, wanted: usize) -> Result<(), Error> {
+        let have = self.window.len() - self.next;
+        if have >= wanted || self.unread == 0 {
+            return Ok(());
+        }
+        self.window.drain(..self.next);
+        self.next = 0;
+        // Grows with what arrives: a length that lies costs nothing.
+        let more = self.unread.min((wanted - have).max(WINDOW_BYTES) as u64);
+        let read = (&mut self.input).take(more).read_to_end(&mut self.window)? as u64;
+        self.unread -= read;
+        if read < more {
+            let len = self.frame_end - self.frame_start - LENGTH_BYTES as u64;
+            return Err(self.damage(format!("the stream ends after {} of {len} bytes", len - self.unread)));
+        }
+        Ok(())
+    }
+
+    fn begin_frame(&mut self) -> Result<bool, Error> {
         self.frame_start = self.frame_end;
-        self.frame.clear();
+        self.window.clear();
         self.next = 0;
         let mut length = [0; LENGTH_BYTES];
         match read_full(&mut self.input, &mut length)? {
@@ -126,11 +188,7 @@ impl<R: Read> FrameReader<R> {
         if len > MAX_FRAME_BYTES {
             return Err(self.damage(format!("a length of {len} bytes, at most {MAX_FRAME_BYTES} are allowed")));
         }
-        // Grows with what arrives: a length that lies costs nothing.
-        let read = (&mut self.input).take(len).read_to_end(&mut self.frame)? as u64;
-        if read < len {
-            return Err(self.damage(format!("the stream ends after {read} of {len} bytes")));
-        }
+        self.unread = len;
         self.frame_end = self.frame_start + LENGTH_BYTES as u64 + len;
         Ok(true)
     }
@@ -144,18 +202,8 @@ impl<R: Read> FrameReader<R> {
     }
 }
 
-/// The next `kv` of the list at or after `from`, and where the field behind it begins.
-fn next_kv(frame: &[u8], from: usize) -> Result<Option<(Place, usize)>, Malformed> {
-    let mut list = WireReader::new(&frame[from..], "list of key-values");
-    while let Some((number, field)) = list.next()? {
-        if number == 1 {
-            let kv = field.bytes(WHAT)?;
-            let end = frame.len() - list.remaining();
-            return read_kv(kv, end - kv.len()).map(|place| Some((place, end)));
-        }
-    }
-    Ok(None)
-}
+/// The wire type of messages and strings.
+const LENGTH_DELIMITED: u64 = 2;
 
 fn read_kv(kv: &[u8], start: usize) -> Result<Place, Malformed> {
     let mut place = Place { key: start..start, value: start..start, user_meta: 0, version: 0 };

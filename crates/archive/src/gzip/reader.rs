@@ -30,14 +30,14 @@ impl<R: Read> GzipReader<R> {
     /// Looks at the first bytes; with 0 `workers` the caller's thread decompresses.
     ///
     /// # Errors
-    /// [`Error::NotGzip`], [`Error::Truncated`] if there is less than a header, or what `input` fails with.
+    /// [`Error::Unknown`], [`Error::Truncated`] if there is less than a header, or what `input` fails with.
     pub fn new(mut input: R, workers: usize) -> Result<GzipReader<R>, Error> {
         let mut head = [0; HEADER_BYTES];
         let got = read_full(&mut input, &mut head)?;
         let mode = match Header::read(&head[..got]) {
             _ if got == 0 => return Err(Error::Truncated { offset: 0 }),
             Header::NotGzip if got < 3 => return Err(Error::Truncated { offset: got as u64 }),
-            Header::NotGzip => return Err(Error::NotGzip),
+            Header::NotGzip => return Err(Error::Unknown),
             Header::Other => Mode::Stream(Box::new(Stream::new(head[..got].to_vec(), input))),
             Header::Sized(_) | Header::Absurd => Mode::Members(Box::new(Members::new(head, input, workers))),
         };
