@@ -85,7 +85,7 @@ impl FileDestination {
 }
 
 /// Runs `work` on a thread that may block. A panic in it goes on in the caller.
-async fn run_blocking<T: Send + 'static>(
+pub(crate) async fn run_blocking<T: Send + 'static>(
     attempt: &Attempt,
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {

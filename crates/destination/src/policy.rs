@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use crate::location::{BucketLocation, BucketScheme, Endpoint};
 use crate::{Error, Location, Result};
 
+mod links;
+
 /// Which places a node may be sent to. The default allows all but addresses that nobody keeps backups at: link-local ones (where clouds
 /// hand out credentials) and unspecified ones.
 #[derive(Clone, Debug, Default)]
@@ -15,7 +17,7 @@ pub struct Policy {
     /// Directories that local places must be in; empty allows all.
     pub paths: Vec<PathBuf>,
     /// Hosts that stores and key servers must be at; empty allows all but the addresses above. A host that is named here is allowed
-    /// whatever its address. `*.example.org` names every host below.
+    /// whatever its address. `*.example.org` names every host below, and `*` every host.
     pub hosts: Vec<String>,
 }
 
@@ -55,6 +57,26 @@ impl Policy {
         }
     }
 
+    /// Whether a local place is still allowed when symbolic links are followed, its own and those of the allowed directories. Touches the
+    /// file system, and blocks.
+    ///
+    /// # Errors
+    /// [`Error::NotAllowed`], also for what cannot be looked at.
+    pub fn check_links(&self, location: &Location) -> Result<()> {
+        let Location::File(path) = location else { return Ok(()) };
+        if self.paths.is_empty() {
+            return Ok(());
+        }
+        let refuse = |why: String| Error::NotAllowed { location: location.to_string(), why };
+        let real = links::follow(path).map_err(|err| refuse(format!("where it leads cannot be told ({err})")))?;
+        let mut allowed = self.paths.iter().filter_map(|allowed| links::follow(allowed).ok());
+        if allowed.any(|allowed| real.starts_with(allowed)) {
+            Ok(())
+        } else {
+            Err(refuse("through a symbolic link it leads out of what this node allows".into()))
+        }
+    }
+
     /// Whether a host may be called, by its name or address.
     ///
     /// # Errors
@@ -69,10 +91,7 @@ impl Policy {
         if host.eq_ignore_ascii_case("metadata.google.internal") {
             return Err(REFUSED_ADDRESS.replace("{}", host));
         }
-        match host.trim_matches(['[', ']']).parse() {
-            Ok(address) => self.check_address(host, address),
-            Err(_) => Ok(()),
-        }
+        address_of(host).map_or(Ok(()), |address| self.check_address(host, address))
     }
 
     /// Whether the address that a host turned out to have may be called.
@@ -90,14 +109,20 @@ impl Policy {
     fn names(&self, host: &str) -> bool {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
         self.hosts.iter().map(|allowed| allowed.to_ascii_lowercase()).any(|allowed| match allowed.strip_prefix('*') {
+            Some("") => true,
             Some(suffix) if suffix.starts_with('.') => host.ends_with(suffix),
-            _ => host == allowed,
+            _ => host == allowed || address_of(&host).is_some_and(|address| address_of(&allowed) == Some(address)),
         })
     }
 }
 
 const REFUSED_ADDRESS: &str =
     "{} is a link-local, metadata or unspecified address, which is refused unless the node's allowed hosts name it";
+
+/// The address that a host is written as.
+fn address_of(host: &str) -> Option<IpAddr> {
+    host.trim_matches(['[', ']']).parse().ok().map(|address: IpAddr| address.to_canonical())
+}
 
 fn host_of(bucket: &BucketLocation) -> &str {
     bucket.endpoint.as_ref().map_or(AWS, |Endpoint { host, .. }| host)
@@ -169,6 +194,8 @@ mod tests {
         for text in ["minio://127.0.0.1:9000/b", "s3:///b", "s3://10.0.0.1/b", "/backups", "minio://[::1]:9000/b"] {
             assert_eq!(refusal(&open, text), None, "{text}");
         }
+        let any = Policy { hosts: vec!["*".into()], ..Policy::default() };
+        assert_eq!(refusal(&any, "minio://169.254.169.254/bucket"), None);
         assert!(open.check_address("rebound.example.org", "169.254.169.254".parse().unwrap()).is_err());
     }
 
