@@ -32,7 +32,8 @@ pub use error::Error;
 pub use frame::{Entry, EntryValue, FRAME_BYTES, FrameReader, FrameWriter, KeyValue, MAX_FRAME_BYTES, user_meta};
 pub use gzip::{BLOCK_BYTES, BLOCKS_PER_WORKER, GzipLevel, GzipReader, GzipWriter, MAX_WORKERS, default_workers};
 pub use manifest::{
-    FORMAT_VERSION, GroupBackup, MANIFEST_FILE, MAX_MANIFEST_BYTES, Manifest, ManifestError, SealedManifest,
+    DgraphManifest, DgraphManifestError, FORMAT_VERSION, GroupBackup, MANIFEST_FILE, MASTER_MANIFEST,
+    MAX_MANIFEST_BYTES, Manifest, ManifestError, SealedManifest,
 };
 pub use names::{BackupFolder, InvalidFolder, backup_id};
 pub use reader::{ArchiveReader, check_stored};

@@ -4,6 +4,7 @@
 //! The top-level keys are those of Dgraph's manifests from v1.1 to v20.11, which every Dgraph reads; ours are nested under
 //! `graphdb`, which Dgraph skips. The last keys seal all bytes before them.
 
+mod dgraph;
 mod error;
 mod json;
 mod sealed;
@@ -16,6 +17,7 @@ use std::collections::BTreeMap;
 use graphdb_types::{DropOp, GroupId, Namespace, Predicate, Ts, Uid};
 use time::OffsetDateTime;
 
+pub use dgraph::{DgraphManifest, DgraphManifestError, MASTER_MANIFEST};
 pub use error::ManifestError;
 pub use sealed::SealedManifest;
 

@@ -1,7 +1,7 @@
 use std::io::{self, Read};
 
-use crate::digest::DigestReader;
 use crate::decompress::Decompressor;
+use crate::digest::DigestReader;
 use crate::{CipherReader, EncryptionKey, Entry, Error, FrameReader, KeyValue, StoredObject};
 
 /// Bytes read at once where nothing but the digest is wanted.

@@ -35,7 +35,7 @@ pub(super) struct Json {
 }
 
 #[derive(Serialize, Deserialize)]
-struct JsonDrop {
+pub(super) struct JsonDrop {
     #[serde(default, skip_serializing_if = "is_zero")]
     drop_op: u32,
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -299,13 +299,16 @@ impl Names {
     fn read(self, text: &str) -> Option<Predicate> {
         match self {
             Names::Bare => Some(Predicate::root(text)),
-            Names::Spaced => {
-                let (namespace, name) = text.split_once('-')?;
-                let namespace = Namespace(u64::from_str_radix(namespace, 16).ok()?);
-                Some(Predicate { namespace, name: name.into() })
-            }
+            Names::Spaced => read_hex_name(text),
         }
     }
+}
+
+/// Reads `1a-name`, the first dash being the one that counts.
+pub(super) fn read_hex_name(text: &str) -> Option<Predicate> {
+    let (namespace, name) = text.split_once('-')?;
+    let namespace = Namespace(u64::from_str_radix(namespace, 16).ok()?);
+    Some(Predicate { namespace, name: name.into() })
 }
 
 /// Dgraph's numbers: zero values are left out, so that `{}` is "drop all".
@@ -327,11 +330,23 @@ impl JsonDrop {
     }
 
     fn read(&self, names: Names) -> Option<DropOp> {
+        match self.predicate() {
+            Some(name) => names.read(name).map(DropOp::Predicate),
+            None => self.read_other(),
+        }
+    }
+
+    /// The name of the predicate that was dropped, as the manifest's version writes it.
+    pub(super) fn predicate(&self) -> Option<&str> {
+        (self.drop_op == JsonDrop::PREDICATE).then_some(&self.drop_value)
+    }
+
+    /// A drop of anything else than a predicate.
+    pub(super) fn read_other(&self) -> Option<DropOp> {
         match (self.drop_op, self.drop_value.as_str()) {
             (JsonDrop::ALL, _) => Some(DropOp::All),
             (JsonDrop::DATA, "") => Some(DropOp::Data),
             (JsonDrop::DATA, namespace) => read_namespace(namespace).map(DropOp::NamespaceData),
-            (JsonDrop::PREDICATE, name) => names.read(name).map(DropOp::Predicate),
             (JsonDrop::NAMESPACE, namespace) => read_namespace(namespace).map(DropOp::Namespace),
             _ => None,
         }
