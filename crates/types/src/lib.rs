@@ -22,7 +22,7 @@ pub use key::{BackupKey, Key, KeyKind, MAX_PREDICATE_BYTES};
 pub use object_name::{InvalidObjectName, ObjectName};
 pub use posting::{Facet, FacetType, Posting, PostingList, VALUE_UID, ValType, max_object};
 pub use predicate::Predicate;
-pub use schema::{DropOp, PredicateSchema, Schema, Tokenizer, TypeDef};
+pub use schema::{DropOp, PredicateSchema, Schema, Tokenizer, TypeDef, VectorIndex};
 pub use secret::Secret;
 pub use value::Value;
 pub use wire::{

@@ -21,11 +21,13 @@ pub enum Tokenizer {
     Trigram,
     Hash,
     Sha256,
+    BigFloat,
+    NGram,
 }
 
 impl Tokenizer {
     /// Every tokenizer.
-    pub const ALL: [Tokenizer; 14] = [
+    pub const ALL: [Tokenizer; 16] = [
         Tokenizer::Term,
         Tokenizer::Exact,
         Tokenizer::Year,
@@ -40,6 +42,8 @@ impl Tokenizer {
         Tokenizer::Trigram,
         Tokenizer::Hash,
         Tokenizer::Sha256,
+        Tokenizer::BigFloat,
+        Tokenizer::NGram,
     ];
 
     /// The first byte of its tokens.
@@ -59,6 +63,8 @@ impl Tokenizer {
             Tokenizer::Trigram => 0x0a,
             Tokenizer::Hash => 0x0b,
             Tokenizer::Sha256 => 0x0c,
+            Tokenizer::BigFloat => 0x0d,
+            Tokenizer::NGram => 0x0f,
         }
     }
 
@@ -79,6 +85,8 @@ impl Tokenizer {
             Tokenizer::Trigram => "trigram",
             Tokenizer::Hash => "hash",
             Tokenizer::Sha256 => "sha256",
+            Tokenizer::BigFloat => "bigfloat",
+            Tokenizer::NGram => "ngram",
         }
     }
 
@@ -95,12 +103,14 @@ impl Tokenizer {
             | Tokenizer::FullText
             | Tokenizer::Trigram
             | Tokenizer::Hash
-            | Tokenizer::Sha256 => ValType::String,
+            | Tokenizer::Sha256
+            | Tokenizer::NGram => ValType::String,
             Tokenizer::Year | Tokenizer::Month | Tokenizer::Day | Tokenizer::Hour => ValType::DateTime,
             Tokenizer::Geo => ValType::Geo,
             Tokenizer::Int => ValType::Int,
             Tokenizer::Float => ValType::Float,
             Tokenizer::Bool => ValType::Bool,
+            Tokenizer::BigFloat => ValType::BigFloat,
         }
     }
 
@@ -115,6 +125,7 @@ impl Tokenizer {
                 | Tokenizer::Hour
                 | Tokenizer::Int
                 | Tokenizer::Float
+                | Tokenizer::BigFloat
         )
     }
 
@@ -143,6 +154,19 @@ pub struct PredicateSchema {
     pub upsert: bool,
     /// Whether writes never conflict.
     pub no_conflict: bool,
+    /// Whether no two subjects may have the same value. Kept as it was written; nothing here enforces it.
+    pub unique: bool,
+    /// Indexes over vectors, for a search of what is near. Kept as they were written; they are not served.
+    pub vector_indexes: Vec<VectorIndex>,
+}
+
+/// An index over vectors: `hnsw(metric: "euclidean")`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct VectorIndex {
+    /// The kind, such as `hnsw`.
+    pub name: String,
+    /// Its options with their values, in the order they were written.
+    pub options: Vec<(String, String)>,
 }
 
 /// A type: a name for nodes that have certain predicates.
@@ -158,7 +182,8 @@ const DIRECTIVE_REVERSE: u64 = 2;
 impl PredicateSchema {
     /// Appends the schema as a `SchemaUpdate` message whose `predicate` is the bare name (form D of the format spec).
     pub fn put_wire(&self, name: &str, out: &mut Vec<u8>) {
-        let directive = match (self.tokenizers.is_empty(), self.reverse) {
+        let is_indexed = !self.tokenizers.is_empty() || !self.vector_indexes.is_empty();
+        let directive = match (!is_indexed, self.reverse) {
             (false, _) => DIRECTIVE_INDEX,
             (true, true) => DIRECTIVE_REVERSE,
             (true, false) => 0,
@@ -174,6 +199,12 @@ impl PredicateSchema {
         put_varint_field(out, 8, u64::from(self.upsert));
         put_varint_field(out, 9, u64::from(self.lang));
         put_varint_field(out, 13, u64::from(self.no_conflict));
+        put_varint_field(out, 14, u64::from(self.unique));
+        for index in &self.vector_indexes {
+            let mut spec = Vec::new();
+            index.put_wire(&mut spec);
+            put_bytes_field(out, 15, &spec);
+        }
     }
 
     /// Reads a `SchemaUpdate` message. Its `predicate` field is ignored: the key's name rules.
@@ -201,6 +232,8 @@ impl PredicateSchema {
                 8 => schema.upsert = flag()?,
                 9 => schema.lang = flag()?,
                 13 => schema.no_conflict = flag()?,
+                14 => schema.unique = flag()?,
+                15 => schema.vector_indexes.push(VectorIndex::from_wire(field.bytes(WHAT)?)?),
                 _ => {}
             }
         }
@@ -210,6 +243,44 @@ impl PredicateSchema {
     /// Whether any posting list is derived from the data lists.
     pub fn has_derived(&self) -> bool {
         !self.tokenizers.is_empty() || self.reverse || self.count
+    }
+}
+
+impl VectorIndex {
+    /// Appends the index as a `VectorIndexSpec` message: name 1, options 2 (key 1, value 2).
+    fn put_wire(&self, out: &mut Vec<u8>) {
+        put_bytes_field(out, 1, self.name.as_bytes());
+        for (key, value) in &self.options {
+            let mut option = Vec::new();
+            put_bytes_field(&mut option, 1, key.as_bytes());
+            put_bytes_field(&mut option, 2, value.as_bytes());
+            put_bytes_field(out, 2, &option);
+        }
+    }
+
+    fn from_wire(bytes: &[u8]) -> Result<VectorIndex, Malformed> {
+        const WHAT: &str = "vector index of a predicate schema";
+        let mut index = VectorIndex::default();
+        let mut reader = WireReader::new(bytes, WHAT);
+        while let Some((number, field)) = reader.next()? {
+            match number {
+                1 => index.name = field.text(WHAT)?.to_owned(),
+                2 => {
+                    let (mut key, mut value) = (String::new(), String::new());
+                    let mut option = WireReader::new(field.bytes(WHAT)?, WHAT);
+                    while let Some((number, field)) = option.next()? {
+                        match number {
+                            1 => key = field.text(WHAT)?.to_owned(),
+                            2 => value = field.text(WHAT)?.to_owned(),
+                            _ => {}
+                        }
+                    }
+                    index.options.push((key, value));
+                }
+                _ => {}
+            }
+        }
+        Ok(index)
     }
 }
 

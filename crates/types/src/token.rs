@@ -76,7 +76,8 @@ pub fn tokens(tokenizer: Tokenizer, value: &Value, lang: &str) -> Result<Vec<Vec
         Value::Bool(b) => vec![number(tokenizer, i64::from(*b))],
         Value::DateTime(at) => vec![calendar(tokenizer, *at)],
         Value::Geo(shape) => geo::tokens(shape)?,
-        Value::Binary(_) | Value::Password(_) | Value::BigFloat(_) | Value::VFloat(_) => Vec::new(),
+        Value::BigFloat(text) => vec![number(tokenizer, whole_of_decimal(text))],
+        Value::Binary(_) | Value::Password(_) | Value::VFloat(_) => Vec::new(),
     })
 }
 
@@ -127,6 +128,7 @@ fn text_tokens(tokenizer: Tokenizer, text: &str, lang: &str) -> Vec<Vec<u8>> {
     let mut tokens = match tokenizer {
         Tokenizer::Term => terms(id, text, lang),
         Tokenizer::FullText => fulltext::tokens(id, text, lang),
+        Tokenizer::NGram => ngrams(id, &fulltext::words(text, lang)),
         Tokenizer::Exact => vec![join(exact_prefix(lang), text.as_bytes())],
         Tokenizer::Hash => vec![join(vec![id], &Blake2b256::digest(text.as_bytes()))],
         Tokenizer::Trigram => text.as_bytes().windows(3).map(|window| join(vec![id], window)).collect(),
@@ -138,7 +140,8 @@ fn text_tokens(tokenizer: Tokenizer, text: &str, lang: &str) -> Vec<Vec<u8>> {
         | Tokenizer::Geo
         | Tokenizer::Int
         | Tokenizer::Float
-        | Tokenizer::Bool => Vec::new(),
+        | Tokenizer::Bool
+        | Tokenizer::BigFloat => Vec::new(),
     };
     tokens.sort_unstable();
     tokens.dedup();
@@ -186,6 +189,42 @@ fn number(tokenizer: Tokenizer, n: i64) -> Vec<u8> {
     token.extend_from_slice(&[tokenizer.id(), u8::from(n >= 0)]);
     token.extend_from_slice(&n.to_be_bytes());
     token
+}
+
+/// The whole part of a decimal number, which the text is; numbers beyond 64 bits stop at the limits.
+fn whole_of_decimal(text: &str) -> i64 {
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (digits, is_negative) = match mantissa.strip_prefix('-') {
+        Some(digits) => (digits, true),
+        None => (mantissa.strip_prefix('+').unwrap_or(mantissa), false),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let exponent = exponent.parse::<i64>().unwrap_or(if exponent.starts_with('-') { i64::MIN } else { i64::MAX });
+    let count = (whole.len() as i64).saturating_add(exponent).clamp(0, MOST_DIGITS) as usize;
+    let shifted = whole.bytes().chain(fraction.bytes()).chain(std::iter::repeat(b'0')).take(count);
+    let magnitude =
+        shifted.fold(0i128, |number, digit| number.saturating_mul(10) + i128::from(digit.wrapping_sub(b'0') % 10));
+    let signed = if is_negative { -magnitude } else { magnitude };
+    signed.clamp(i64::MIN.into(), i64::MAX.into()) as i64
+}
+
+/// More digits than any number of 64 bits has, and leading zeros besides: those behind do not change where it stops.
+const MOST_DIGITS: i64 = 60;
+
+/// Words that follow each other, up to so many.
+const LONGEST_NGRAM: usize = 4;
+
+/// Runs of words of so many bytes and more are stored as their BLAKE2b-256.
+const HASHED_NGRAM_BYTES: usize = 30;
+
+/// Every run of one to four words, joined with blanks.
+fn ngrams(id: u8, words: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let runs = (1..=LONGEST_NGRAM).flat_map(|length| words.windows(length));
+    runs.map(|run| match run.join(&b' ') {
+        long if long.len() >= HASHED_NGRAM_BYTES => join(vec![id], &Blake2b256::digest(&long)),
+        short => join(vec![id], &short),
+    })
+    .collect()
 }
 
 /// The calendar in UTC down to what the tokenizer counts, two bytes each.

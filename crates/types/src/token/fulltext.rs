@@ -5,17 +5,22 @@ use rust_stemmers::{Algorithm, Stemmer};
 use super::words::{self, Word};
 use super::{base_language, join, porter, stop_words};
 
-/// Stems of the words of `text`, without English stop words; pairs of characters for Chinese, Japanese and Korean.
+/// The tokens of `text`: its [`words`].
 pub(super) fn tokens(id: u8, text: &str, lang: &str) -> Vec<Vec<u8>> {
+    words(text, lang).into_iter().map(|word| join(vec![id], &word)).collect()
+}
+
+/// Stems of the words of `text` in order, without English stop words; pairs of characters for Chinese, Japanese and Korean.
+pub(super) fn words(text: &str, lang: &str) -> Vec<Vec<u8>> {
     let base = if lang.is_empty() { Cow::Borrowed(super::ENGLISH) } else { Cow::Owned(base_language(lang)) };
     match base.as_ref() {
-        "en" => english(id, text),
-        "zh" | "ja" | "ko" => bigrams(id, text),
-        base => other(id, text, algorithm(base)),
+        "en" => english(text),
+        "zh" | "ja" | "ko" => bigrams(text),
+        base => other(text, algorithm(base)),
     }
 }
 
-fn english(id: u8, text: &str) -> Vec<Vec<u8>> {
+fn english(text: &str) -> Vec<Vec<u8>> {
     let mut tokens = Vec::new();
     let mut stem = String::new();
     words::for_each(text, |word, _| {
@@ -23,18 +28,18 @@ fn english(id: u8, text: &str) -> Vec<Vec<u8>> {
             stem.clear();
             stem.push_str(word);
             porter::stem(&mut stem);
-            tokens.push(join(vec![id], stem.as_bytes()));
+            tokens.push(stem.as_bytes().to_vec());
         }
     });
     tokens
 }
 
-fn other(id: u8, text: &str, algorithm: Option<Algorithm>) -> Vec<Vec<u8>> {
+fn other(text: &str, algorithm: Option<Algorithm>) -> Vec<Vec<u8>> {
     let stemmer = algorithm.map(Stemmer::create);
     let mut tokens = Vec::new();
     words::for_each(text, |word, _| {
         let stem = stemmer.as_ref().map_or(Cow::Borrowed(word), |stemmer| stemmer.stem(word));
-        tokens.push(join(vec![id], stem.as_bytes()));
+        tokens.push(stem.as_bytes().to_vec());
     });
     tokens
 }
@@ -62,34 +67,34 @@ fn algorithm(base: &str) -> Option<Algorithm> {
 }
 
 /// Every two neighbouring ideographs; one without a neighbour alone; words of letters as they are.
-fn bigrams(id: u8, text: &str) -> Vec<Vec<u8>> {
+fn bigrams(text: &str) -> Vec<Vec<u8>> {
     let mut tokens = Vec::new();
     let mut run = String::new();
     let mut run_end = 0;
     words::for_each(text, |word, kind| {
         let (at, end) = match kind {
             Word::Ideographs { at, end } => (at, end),
-            Word::Letters => return tokens.push(join(vec![id], word.as_bytes())),
+            Word::Letters => return tokens.push(word.as_bytes().to_vec()),
         };
         if at != run_end {
-            put_bigrams(id, &run, &mut tokens);
+            put_bigrams(&run, &mut tokens);
             run.clear();
         }
         run.push_str(word);
         run_end = end;
     });
-    put_bigrams(id, &run, &mut tokens);
+    put_bigrams(&run, &mut tokens);
     tokens
 }
 
-fn put_bigrams(id: u8, run: &str, tokens: &mut Vec<Vec<u8>>) {
+fn put_bigrams(run: &str, tokens: &mut Vec<Vec<u8>>) {
     let ends: Vec<usize> = run.char_indices().map(|(at, c)| at + c.len_utf8()).collect();
     match ends.as_slice() {
         [] => {}
-        [_] => tokens.push(join(vec![id], run.as_bytes())),
+        [_] => tokens.push(run.as_bytes().to_vec()),
         [..] => {
             let starts = std::iter::once(0).chain(ends.iter().copied());
-            tokens.extend(starts.zip(&ends[1..]).map(|(start, end)| join(vec![id], &run.as_bytes()[start..*end])));
+            tokens.extend(starts.zip(&ends[1..]).map(|(start, end)| run.as_bytes()[start..*end].to_vec()));
         }
     }
 }

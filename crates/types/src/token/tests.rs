@@ -309,3 +309,47 @@ proptest! {
         prop_assert!(meet(&words, [west + size * x, south + size * y]));
     }
 }
+
+#[test]
+fn ngrams_are_runs_of_one_to_four_stems_and_long_ones_are_hashed() {
+    let runs = words(Tokenizer::NGram, "The quick foxes jumped high", "");
+    assert_eq!(
+        runs,
+        [
+            "fox",
+            "fox jump",
+            "fox jump high",
+            "high",
+            "jump",
+            "jump high",
+            "quick",
+            "quick fox",
+            "quick fox jump",
+            "quick fox jump high"
+        ]
+    );
+    let tokens = tokens(Tokenizer::NGram, &Value::String("internationalization extraordinarily".into()), "").unwrap();
+    let hashed = tokens.iter().filter(|token| token.len() == 1 + 32).count();
+    assert_eq!((tokens.len(), hashed), (3, 1), "the pair is longer than 30 bytes");
+    assert!(words(Tokenizer::NGram, "", "").is_empty());
+}
+
+#[test]
+fn bigfloats_are_indexed_by_their_whole_part_up_to_the_limits_of_int64() {
+    for (text, whole) in [
+        ("-1.5", -1),
+        ("0.99", 0),
+        ("12345.678e2", 1_234_567),
+        ("12345.678e-2", 123),
+        ("1.23456789012345678901234567890125e+29", i64::MAX),
+        ("-1e999999999999999999999", i64::MIN),
+        ("1e-999999999999999999999", 0),
+        ("9223372036854775807", i64::MAX),
+        ("-9223372036854775808.9", i64::MIN),
+        ("0000000000000000000000000000000012", 12),
+    ] {
+        let token = &tokens(Tokenizer::BigFloat, &Value::BigFloat(text.into()), "").unwrap()[0];
+        assert_eq!(token[..2], [0x0d, u8::from(whole >= 0)], "{text}");
+        assert_eq!(token[2..], whole.to_be_bytes(), "{text}");
+    }
+}
