@@ -90,6 +90,8 @@ fn schema(row: usize) -> impl Strategy<Value = (&'static str, PredicateSchema)> 
                 count,
                 lang: lang && name == "name",
                 no_conflict: false,
+                unique: false,
+                vector_indexes: Vec::new(),
             };
             (name, schema)
         },
