@@ -8,13 +8,16 @@ export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 export GRAPHDB_BIN := $(CARGO_TARGET_DIR)/debug/graphdb
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-full check deny bench clean
+.PHONY: help setup test-servers build demo test test-full check deny bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: ## install what a build needs and this machine lacks
 	@scripts/setup.sh
+
+test-servers: ## install what tests run against and this machine lacks: Ceph's S3 gateway
+	@scripts/test-servers.sh
 
 build: setup ## build the graphdb command (optimised, with the profile that test and demo share)
 	cargo build --locked --workspace --bin graphdb
@@ -22,13 +25,14 @@ build: setup ## build the graphdb command (optimised, with the profile that test
 demo: build ## load a sample graph, back it up, change it, restore it, and show that all is equal
 	@scripts/demo.sh
 
-test: setup ## run all tests and count them
+test: setup test-servers ## run all tests and count them
 	@scripts/count-tests.sh
 
-test-full: setup ## run all tests, those too that take long
+test-full: setup ## run all tests, those too that take long, against every server that can be had
+	@scripts/test-servers.sh --full
 	@scripts/count-tests.sh -- --include-ignored
 
-check: setup ## formatting, lints, licences, documentation, tests: what a change has to pass
+check: setup test-servers ## formatting, lints, licences, documentation, tests: what a change has to pass
 	cargo fmt --all -- --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	@$(MAKE) --no-print-directory deny

@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # Runs `cargo test` over the workspace with the arguments given, shows its output as it comes, and ends with one line
 # that counts the tests of all its binaries. Fails when a test failed, or when cargo did.
+#
+# A test that cannot run here prints `SKIPPED NAME: WHY`; the harness takes it for passed. Here it counts as skipped, as
+# ignored tests do, and is listed again before the last line.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
@@ -9,14 +12,22 @@ trap 'rm -f "$log"' EXIT
 cargo test --workspace --locked --no-fail-fast "$@" 2>&1 | tee "$log"
 status=${PIPESTATUS[0]}
 awk '
+  / Running | Doc-tests / { binary = $0 }
+  /^SKIPPED/ {
+    test = $1 == "SKIPPED" ? $2 : $0
+    if (!((binary, test) in seen)) unable[++unables] = $0
+    seen[binary, test]
+  }
   /^test result: / {
     for (i = 2; i <= NF; i++) {
       if ($i == "passed;") passed += $(i - 1)
       if ($i == "failed;") failed += $(i - 1)
-      if ($i == "ignored;") skipped += $(i - 1)
+      if ($i == "ignored;") ignored += $(i - 1)
     }
   }
   END {
-    printf "\n%d passed, %d failed, %d skipped\n", passed, failed, skipped
+    if (unables) printf "\nThese tests could not run on this machine:\n"
+    for (i = 1; i <= unables; i++) print unable[i]
+    printf "\n%d passed, %d failed, %d skipped\n", passed - unables, failed, ignored + unables
     exit failed > 0
   }' "$log" && [ "$status" -eq 0 ]

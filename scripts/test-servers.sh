@@ -7,6 +7,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 export PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH:/usr/sbin:/sbin"
+# shellcheck source=scripts/servers/versions.sh
 . scripts/servers/versions.sh
 
 say() { printf 'test-servers: %s\n' "$*" >&2; }
@@ -68,8 +69,9 @@ install_full() {
   have_all linux.uml exportfs mount.nfs modprobe dmsetup mkfs.ext4 ip ||
     packages "The tests on a kernel NFS mount are skipped." \
       user-mode-linux nfs-kernel-server nfs-common kmod dmsetup e2fsprogs iproute2
-  have pkg-config && [ -e /usr/include/openssl/ssl.h ] ||
+  if ! have pkg-config || ! pkg-config --exists openssl; then
     packages "The tests against RustyVault are skipped." libssl-dev pkg-config
+  fi
   program s3s-fs "$s3s_fs_version" s3s-fs --features binary
   program rusty_vault "$rusty_vault_version" rvault
   program garage "$garage_version" garage --no-default-features --features lmdb,bundled-libs

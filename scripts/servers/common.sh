@@ -1,3 +1,4 @@
+# shellcheck shell=bash source-path=SCRIPTDIR
 # What the scripts here share; each of them sources it, defines the functions below, and calls `main "$@"`.
 #
 #   NAME.sh DIR
@@ -121,11 +122,14 @@ ready() {
   reply "ready $words"
 }
 
+# Does what a line says: obey WORD...
 obey() {
-  case $1 in
+  local action=$1
+  shift
+  case $action in
     kill) on_kill && reply killed ;;
     start) if launch; then ready; else show_logs && reply "failed to start again"; fi ;;
-    *) if declare -F "on_$1" >/dev/null; then "on_$@"; else reply "failed: unknown command $1"; fi ;;
+    *) if declare -F "on_$action" >/dev/null; then "on_$action" "$@"; else reply "failed: no command $action"; fi ;;
   esac
 }
 populate() { :; }

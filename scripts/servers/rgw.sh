@@ -4,6 +4,9 @@
 #   OBJECTSTORE=memstore    objects live in memory: the fastest; `kill` ends only the gateway
 #   OBJECTSTORE=bluestore   objects live in a file of DIR: `kill` ends the storage too, and what was acknowledged stays
 #
+#   MIN_PART_BYTES=5242880  the smallest part of an upload but for the last; S3 says 5 MiB
+#   PAGE_OBJECTS=1000       how many objects or uploads are listed at once; S3 says 1000
+#
 # Lines it obeys besides:
 #   user NAME           makes a user, who may do nothing but own buckets; answers with access_key= and secret_key_file=
 #   quota NAME BYTES    limits what all buckets of a user may hold together, in steps of 4 KiB
@@ -99,6 +102,8 @@ rgw frontends = beast endpoint=127.0.0.1:$http_port ssl_endpoint=127.0.0.1:$http
 rgw dns name = s3.localhost
 rgw rados pool pg num min = 1
 rgw override bucket index max shards = 1
+rgw multipart min part size = ${MIN_PART_BYTES:-5242880}
+rgw max listing results = ${PAGE_OBJECTS:-1000}
 rgw num control oids = 1
 rgw thread pool size = 32
 rgw crypt require ssl = false
@@ -112,9 +117,13 @@ CONF
 launch() {
   run mon ceph-mon -f -i a
   run osd ceph-osd -f -i 0 --no-mon-config
+  # A gateway that asks for storage which is not up yet asks again only after ten seconds.
+  await 60 storage_is_up || return
   run rgw radosgw -f -n client.rgw.tests --no-mon-config
   await 60 answers 200 "http://127.0.0.1:$http_port/"
 }
+
+storage_is_up() { grep -q 'state: booting -> active' "$dir/log/osd.0.log"; }
 
 populate() { make_user main --caps 'roles=*;user-policy=*'; }
 
@@ -124,7 +133,9 @@ describe() {
 }
 
 on_kill() {
-  if [ "$objectstore" = memstore ]; then end rgw; else end "${!pids[@]}"; fi
+  if [ "$objectstore" = memstore ]; then end rgw; return; fi
+  end "${!pids[@]}"
+  rm -f "$dir/log/osd.0.log" # so that it tells when the next one is up
 }
 
 administer() { timeout 30 radosgw-admin -n client.rgw.tests --no-mon-config "$@" >>"$dir/log/radosgw-admin" 2>&1; }

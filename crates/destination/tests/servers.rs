@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::primitives::ByteStream;
-use graphdb_destination::testing::servers::{Account, Garage, Rgw, RustyVault, S3Server, S3s, Storage};
+use graphdb_destination::testing::servers::{Account, Garage, Rgw, RustyVault, S3Server, S3s, Storage, beside_nfs};
 
 const BODY: &[u8] = b"some bytes";
 
@@ -194,4 +194,33 @@ async fn rusty_vault_keeps_secrets_and_leaves_nothing() {
     assert!(refused.is_client_error(), "without a token: {refused}");
     let pids = BTreeMap::from([("rustyvault".to_owned(), vault.pid())]);
     leaves_nothing(vault, &pids);
+}
+
+#[test]
+#[ignore = "starts a guest kernel, which takes long"]
+fn nfs_writes_through_and_fails_when_told() {
+    let faults = r#"
+        set -e
+        echo through >$NFS/file
+        cat $BACK/file
+        server_stops; ! cat $NFS/other; server_starts
+        until cat $NFS/file; do sleep 1; done
+        storage_breaks
+        ! dd if=/dev/zero of=$NFS/file bs=1M count=1 conv=fsync,notrunc status=none
+        exit 7"#;
+    let Some(output) = beside_nfs(faults, &[]) else { return };
+    let said = String::from_utf8_lossy(&output.stdout);
+    let lines: Vec<_> = said.lines().collect();
+    assert_eq!((output.status.code(), lines.len()), (Some(7), 4), "{said}");
+    assert_eq!((lines[0], lines[2]), ("through", "through"));
+    assert!(lines[1].ends_with("Input/output error") && lines[3].contains("Input/output error"), "{said}");
+}
+
+#[test]
+#[ignore = "starts a guest kernel, which takes long"]
+fn nfs_tells_of_a_full_disk_when_syncing() {
+    let fill = "dd if=/dev/zero of=$NFS/file bs=1M count=20 conv=fsync status=none";
+    let Some(output) = beside_nfs(fill, &[("DISK", "8M")]) else { return };
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.code() == Some(1) && said.contains("fsync") && said.contains("No space left"), "{said}");
 }

@@ -16,6 +16,7 @@
 
 mod account;
 mod garage;
+mod nfs;
 mod process;
 mod rgw;
 mod rusty_vault;
@@ -23,13 +24,20 @@ mod s3_server;
 mod s3s;
 
 use std::io::Write;
+use std::path::{Path, PathBuf};
 
 pub use account::Account;
 pub use garage::Garage;
+pub use nfs::beside_nfs;
 pub use rgw::{Rgw, Storage};
 pub use rusty_vault::RustyVault;
 pub use s3_server::S3Server;
 pub use s3s::S3s;
+
+/// A script of `scripts/servers`.
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/servers").join(format!("{name}.sh"))
+}
 
 /// Says that the test of this thread cannot run, and why, on standard error itself, where the test harness does not
 /// swallow it; `scripts/count-tests.sh` lists and counts these lines.
@@ -37,5 +45,5 @@ pub fn skip(why: &str) {
     let thread = std::thread::current();
     let test = thread.name().unwrap_or("a test");
     // Written in one piece, since tests run side by side. If standard error is closed, nobody wants to know.
-    _ = std::io::stderr().write_all(format!("\nSKIPPED {test}: {why}\n").as_bytes());
+    _ = std::io::stderr().write_all(format!("\nSKIPPED {test}: {}\n", why.trim()).as_bytes());
 }

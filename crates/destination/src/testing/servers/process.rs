@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -39,21 +39,20 @@ impl Process {
     /// When the server is installed but does not start.
     pub(super) fn start(script: &str, settings: &[(&str, &str)]) -> Result<Process, String> {
         let folder = fresh_folder(script);
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/servers").join(format!("{script}.sh"));
-        let mut child = Command::new(&path)
+        let mut child = Command::new(super::script(script))
             .arg(&folder)
             .envs(settings.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .unwrap_or_else(|err| panic!("could not run {}: {err}", path.display()));
+            .unwrap_or_else(|err| panic!("could not run the script {script}: {err}"));
         let commands = child.stdin.take();
         let answers = lines_of(child.stdout.take().expect("standard output is piped"));
         let pipes = Pipes { child, commands, answers, state: Answer::default() };
         let process = Process { script: script.to_owned(), folder, pipes: Mutex::new(pipes) };
         let first = process.answer(&mut process.pipes());
         if let Some(why) = first.strip_prefix("absent ") {
-            return Err(format!("{script}: {why}"));
+            return Err(why.to_owned());
         }
         process.note_ready(&first);
         Ok(process)

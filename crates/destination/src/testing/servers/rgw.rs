@@ -28,21 +28,29 @@ pub enum Storage {
 impl Rgw {
     /// Starts a gateway of one's own: for tests that kill it, fill it or count what it holds.
     pub fn start(storage: Storage) -> Option<Rgw> {
-        Rgw::try_start(storage).map_err(|why| skip(&why)).ok()
+        Rgw::try_start(storage, &[]).map_err(|why| skip(&why)).ok()
+    }
+
+    /// Starts a gateway of one's own, in memory, that takes parts from `part_bytes` on and lists `page_objects` at once, so that small
+    /// backups have many parts and pages.
+    pub fn start_with_small(part_bytes: usize, page_objects: usize) -> Option<Rgw> {
+        let sizes = [("MIN_PART_BYTES", part_bytes.to_string()), ("PAGE_OBJECTS", page_objects.to_string())];
+        let settings: Vec<_> = sizes.iter().map(|(name, size)| (*name, size.as_str())).collect();
+        Rgw::try_start(Storage::Memory, &settings).map_err(|why| skip(&why)).ok()
     }
 
     /// The one gateway that the tests of this process share, with storage in memory.
     pub fn shared() -> Option<&'static Rgw> {
         static SHARED: OnceLock<Result<Rgw, String>> = OnceLock::new();
-        SHARED.get_or_init(|| Rgw::try_start(Storage::Memory)).as_ref().map_err(|why| skip(why)).ok()
+        SHARED.get_or_init(|| Rgw::try_start(Storage::Memory, &[])).as_ref().map_err(|why| skip(why)).ok()
     }
 
-    fn try_start(storage: Storage) -> Result<Rgw, String> {
+    fn try_start(storage: Storage, settings: &[(&str, &str)]) -> Result<Rgw, String> {
         let object_store = match storage {
             Storage::Memory => "memstore",
             Storage::Disk => "bluestore",
         };
-        let server = S3Server::try_start("rgw", &[("OBJECTSTORE", object_store)])?;
+        let server = S3Server::try_start("rgw", &[&[("OBJECTSTORE", object_store)], settings].concat())?;
         Ok(Rgw { server })
     }
 
