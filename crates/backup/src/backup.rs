@@ -2,25 +2,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::thread;
+use std::time::Duration;
 
 use graphdb_archive::{
-    ArchiveOptions, ArchiveWriter, EncryptionKey, GroupBackup, Iv, KeyValue, Manifest, SealedManifest, StoredObject,
-    backup_id, user_meta,
+    ArchiveOptions, BackupFolder, EncryptionKey, GroupBackup, Manifest, SealedManifest, StoredObject, backup_id,
 };
 use graphdb_destination::{Destination, Locations};
-use graphdb_storage::{Changes, ScanEntry, ScanValue, Store, StoreSnapshot};
-use graphdb_types::{BackupKey, DropOp, GroupId, Namespace, ObjectName, Schema, Ts, Uid};
+use graphdb_storage::Store;
+use graphdb_types::{GroupId, ObjectName};
 use time::OffsetDateTime;
-use tokio::sync::oneshot;
 
-use crate::catalogue::read_catalogue;
-use crate::commit::{NotCommitted, commit};
-use crate::error::{Error, Result};
+use crate::commit::{NotCommitted, Standing, check_unchanged, commit, standing, withdraw};
+use crate::error::{Error, Result, denied};
 use crate::lock::LocationLock;
-use crate::plan::{BackupPlan, BackupRequest, Circumstances};
-use crate::progress::{Progress, Seen};
-use crate::upload::{ChunkSink, stream_object};
+use crate::plan::{BackupPlan, BackupRequest, Circumstances, SeriesEnd};
+use crate::progress::Progress;
+use crate::scan::{EncodeJob, GroupScan, Instant};
+use crate::series_memory::{Recollection, SeriesMemory};
+use crate::sight::{Looker, Sight};
+use crate::upload::stream_object;
 
 /// What every backup of a node has in common.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +32,19 @@ pub struct BackupContext {
     /// How places are reached.
     pub locations: Locations,
 }
+
+/// A backup that is committed.
+#[derive(Clone, Debug)]
+pub struct TakenBackup {
+    /// What was written.
+    pub sealed: SealedManifest,
+    /// What whoever asked for it should know although all went well: that the location could not be read.
+    pub note: Option<String>,
+}
+
+/// How old an upload must be to count as left behind by a process that died. S3 lets none be longer under way without a request, and no
+/// backup takes a day for one object; somebody else's that does is not worth the risk.
+const ABANDONED_AFTER: Duration = Duration::from_secs(24 * 3600);
 
 /// Backs the store up and commits the manifest. Until that commit nothing has happened; if it fails, the objects are removed.
 pub async fn backup(
@@ -53,86 +66,166 @@ pub async fn backup_to(
     force_full: bool,
     progress: &Progress,
 ) -> Result<SealedManifest> {
+    take_backup(store, destination, context, None, force_full, progress).await.map(|taken| taken.sealed)
+}
+
+/// As [`backup_to`]. With a memory it also works where the destination may be written but not read: the series goes on as far as the node
+/// remembers it, and the outcome says so.
+///
+/// # Errors
+/// [`Error::Unconfirmed`] when the manifest may have been written or not, beside all that keeps a backup from being taken.
+pub async fn take_backup(
+    store: &Arc<Store>,
+    destination: &Arc<dyn Destination>,
+    context: &BackupContext,
+    memory: Option<&SeriesMemory>,
+    force_full: bool,
+    progress: &Progress,
+) -> Result<TakenBackup> {
     progress.enter("plan");
-    let lock = LocationLock::acquire(Arc::clone(destination)).await?;
-    let outcome = backup_locked(store, &**destination, context, force_full, progress, &lock).await;
+    let mut memory = memory.map(|memory| memory.of(&destination.describe())).transpose()?;
+    let lock = LocationLock::acquire_with(Arc::clone(destination), memory.as_mut(), force_full).await?;
+    sweep(&**destination).await;
+    let run = Run { store, destination: &**destination, context, force_full, progress, lock: &lock, memory };
+    let outcome = run.take().await;
     lock.release().await;
     outcome
 }
 
-async fn backup_locked(
-    store: &Arc<Store>,
-    destination: &dyn Destination,
-    context: &BackupContext,
-    force_full: bool,
-    progress: &Progress,
-    lock: &LocationLock,
-) -> Result<SealedManifest> {
-    let plan = plan(store, destination, context, force_full).await?;
-    tracing::info!(%plan, location = %destination.describe(), "backup begins");
-
-    progress.enter("stream");
-    let scan = GroupScan::start(Arc::clone(store), plan.since).await?;
-    let instant = scan.instant.clone();
-    if instant.read_ts <= plan.since {
-        return Err(Error::NotAdvancing { read_ts: instant.read_ts, since: plan.since });
-    }
-    let name = plan.folder.archive(instant.read_ts, store.group());
-    let job = (name.clone(), context.clone(), progress.clone());
-    let archive = stream_object(destination, &name, move |sink| {
-        let (name, context, progress) = job;
-        scan.encode(EncodeJob { sink, name, context, progress })
-    })
-    .await?;
-
-    progress.enter("commit");
-    let committed = async {
-        progress.check_cancelled()?;
-        let manifest = manifest(&plan, &instant, store.group(), archive, context);
-        let sealed = SealedManifest::seal(plan.folder.clone(), manifest, context.key.as_deref())?;
-        lock.check().await?;
-        Ok(sealed)
-    }
-    .await;
-    let sealed = match committed {
-        Ok(sealed) => sealed,
-        Err(err) => {
-            discard(destination, &name).await;
-            return Err(err);
-        }
-    };
-    match commit(destination, &sealed).await {
-        Ok(()) => Ok(sealed),
-        Err(NotCommitted { err, certain }) => {
-            if certain {
-                discard(destination, &name).await;
-            }
-            Err(err)
-        }
+/// Removes what uploads left that died long ago. Never fails a backup.
+async fn sweep(destination: &dyn Destination) {
+    match destination.sweep(ABANDONED_AFTER).await {
+        Ok(swept) if swept.is_empty() => {}
+        Ok(swept) => tracing::info!(?swept, location = %destination.describe(), "abandoned uploads were removed"),
+        Err(err) if denied(&err) => tracing::debug!(%err, "abandoned uploads may not be looked for"),
+        Err(err) => tracing::warn!(%err, "abandoned uploads could not be removed"),
     }
 }
 
-async fn plan(
-    store: &Arc<Store>,
-    destination: &dyn Destination,
-    context: &BackupContext,
+/// One backup while it is taken, with the location locked.
+struct Run<'a> {
+    store: &'a Arc<Store>,
+    destination: &'a dyn Destination,
+    context: &'a BackupContext,
     force_full: bool,
-) -> Result<BackupPlan> {
-    let catalogue = read_catalogue(destination).await?;
-    let (newest_folder, backup_ids) = (catalogue.newest_folder().cloned(), catalogue.backup_ids());
-    let latest = if force_full { None } else { catalogue.latest(context.key.as_deref())? };
-    BackupPlan::new(
-        latest.as_ref(),
-        force_full,
-        &Circumstances {
-            location: &destination.describe(),
-            identity: store.identity(),
-            key_check: context.key.as_ref().map(|key| key.check()),
-            newest_folder: newest_folder.as_ref(),
-            now: OffsetDateTime::now_utc(),
-            fresh_id: fresh_id(&backup_ids),
-        },
-    )
+    progress: &'a Progress,
+    lock: &'a LocationLock,
+    memory: Option<Recollection>,
+}
+
+impl Run<'_> {
+    async fn take(mut self) -> Result<TakenBackup> {
+        let key = self.context.key.as_deref();
+        let looker = Looker { identity: self.store.identity(), key, force_full: self.force_full };
+        let sight = looker.look(self.destination, self.memory.as_mut()).await?;
+        let plan = self.plan(&sight)?;
+        tracing::info!(%plan, location = %self.destination.describe(), "backup begins");
+
+        self.progress.enter("stream");
+        let scan = GroupScan::start(Arc::clone(self.store), plan.since).await?;
+        let instant = scan.instant.clone();
+        if instant.read_ts <= plan.since {
+            return Err(Error::NotAdvancing { read_ts: instant.read_ts, since: plan.since });
+        }
+        let name = plan.folder.archive(instant.read_ts, self.store.group());
+        let archive = self.upload(&name, scan).await?;
+
+        self.progress.enter("commit");
+        let sealed = match self.seal(&plan, &instant, archive, &sight).await {
+            Ok(sealed) => sealed,
+            Err(err) => {
+                self.remember(Recollection::give_up);
+                discard(self.destination, &name).await;
+                return Err(err);
+            }
+        };
+        self.commit(&sealed, &name, sight.committed.as_ref()).await?;
+        Ok(TakenBackup { sealed, note: sight.note })
+    }
+
+    fn plan(&self, sight: &Sight) -> Result<BackupPlan> {
+        BackupPlan::new(
+            sight.latest.as_ref(),
+            &Circumstances {
+                location: &self.destination.describe(),
+                identity: self.store.identity(),
+                key_check: self.context.key.as_ref().map(|key| key.check()),
+                newest_folder: sight.newest_folder.as_ref(),
+                now: OffsetDateTime::now_utc(),
+                fresh_id: fresh_id(&sight.backup_ids),
+            },
+        )
+    }
+
+    /// Streams the group's archive to the destination.
+    async fn upload(&self, name: &ObjectName, scan: GroupScan) -> Result<StoredObject> {
+        let (job_name, context, progress) = (name.clone(), self.context.clone(), self.progress.clone());
+        stream_object(self.destination, name, move |sink| {
+            scan.encode(EncodeJob { sink, name: job_name, context, progress })
+        })
+        .await
+    }
+
+    /// Makes the manifest, and proves that it may be committed. What is about to be written is remembered first: after a crash nobody could
+    /// tell otherwise whether it was.
+    async fn seal(
+        &mut self,
+        plan: &BackupPlan,
+        instant: &Instant,
+        archive: StoredObject,
+        sight: &Sight,
+    ) -> Result<SealedManifest> {
+        self.progress.check_cancelled()?;
+        let manifest = manifest(plan, instant, self.store.group(), archive, self.context);
+        let sealed = SealedManifest::seal(plan.folder.clone(), manifest, self.context.key.as_deref())?;
+        if let Some(memory) = &mut self.memory {
+            memory.intend(&SeriesEnd::from(&sealed))?;
+        }
+        check_unchanged(self.destination, sight.committed.as_ref()).await?;
+        self.lock.check().await?;
+        Ok(sealed)
+    }
+
+    /// Commits. What becomes of the archive in `name` depends on whether the manifest exists.
+    async fn commit(
+        &mut self,
+        sealed: &SealedManifest,
+        name: &ObjectName,
+        planned: Option<&BTreeSet<BackupFolder>>,
+    ) -> Result<()> {
+        if let Err(NotCommitted { err, certain }) = commit(self.destination, sealed).await {
+            if certain {
+                self.remember(Recollection::give_up);
+                discard(self.destination, name).await;
+            }
+            return Err(err);
+        }
+        match standing(self.destination, sealed, planned).await {
+            Standing::Alone => {
+                self.remember(|memory| memory.learn(Some(&SeriesEnd::from(sealed))));
+                Ok(())
+            }
+            Standing::Overwritten => {
+                self.remember(|memory| memory.learn(None));
+                Err(Error::LockLost { location: self.destination.describe() })
+            }
+            Standing::Doubled => {
+                self.remember(|memory| memory.learn(None));
+                let err = withdraw(self.destination, sealed).await;
+                if matches!(err, Error::LockLost { .. }) {
+                    discard(self.destination, name).await;
+                }
+                Err(err)
+            }
+        }
+    }
+
+    /// Notes how the commit ended. If that fails, what is remembered is that nobody knows, which costs a full backup at most.
+    fn remember(&mut self, note: impl FnOnce(&mut Recollection) -> Result<()>) {
+        if let Some(Err(err)) = self.memory.as_mut().map(note) {
+            tracing::warn!(%err, "how the backup ended could not be remembered");
+        }
+    }
 }
 
 /// A name for a new series that no series at the location has.
@@ -150,18 +243,6 @@ async fn discard(destination: &dyn Destination, archive: &ObjectName) {
     if let Err(err) = destination.delete(archive).await {
         tracing::warn!(%err, object = %archive, "the archive of a backup that failed could not be removed; nothing names it");
     }
-}
-
-/// What a manifest says of the instant that is backed up.
-#[derive(Clone, Debug)]
-struct Instant {
-    read_ts: Ts,
-    schema: Arc<Schema>,
-    drops: Vec<DropOp>,
-    database_id: String,
-    epoch: u64,
-    max_uid: Uid,
-    max_namespace: Namespace,
 }
 
 fn manifest(
@@ -190,139 +271,5 @@ fn manifest(
         created_at: plan.folder.started_at(),
         name: None,
         labels: BTreeMap::new(),
-    }
-}
-
-/// A thread that holds the snapshot from before the object's name is known (the name holds the timestamp) until the last byte.
-struct GroupScan {
-    instant: Instant,
-    job: oneshot::Sender<EncodeJob>,
-    outcome: oneshot::Receiver<Result<StoredObject>>,
-}
-
-/// What the thread needs once the plan is whole.
-struct EncodeJob {
-    sink: ChunkSink,
-    name: ObjectName,
-    context: BackupContext,
-    progress: Progress,
-}
-
-impl GroupScan {
-    /// Takes the snapshot; the scan itself begins with [`GroupScan::encode`].
-    async fn start(store: Arc<Store>, since: Ts) -> Result<GroupScan> {
-        let (instant_out, instant) = oneshot::channel();
-        let (job, next_job) = oneshot::channel::<EncodeJob>();
-        let (outcome_out, outcome) = oneshot::channel();
-        let run = move || {
-            yield_to_writers();
-            let outcome = look_and_encode(&store, since, instant_out, next_job);
-            // Who has the outcome may close the store.
-            drop(store);
-            if let Some(outcome) = outcome {
-                _ = outcome_out.send(outcome);
-            }
-        };
-        thread::Builder::new()
-            .name("graphdb-backup".into())
-            .spawn(run)
-            .map_err(|err| Error::Thread(err.to_string()))?;
-        let instant = instant.await.map_err(|_| Error::Thread("the scan of the store".into()))??;
-        Ok(GroupScan { instant, job, outcome })
-    }
-
-    /// Has the thread write the archive into the job's sink. Blocks.
-    fn encode(self, job: EncodeJob) -> Result<StoredObject> {
-        let ended = || Error::Thread("the scan of the store".into());
-        self.job.send(job).map_err(|_| ended())?;
-        self.outcome.blocking_recv().map_err(|_| ended())?
-    }
-}
-
-/// Takes the snapshot, tells the instant, waits for the job and does it. `None` if the backup failed before it began.
-fn look_and_encode(
-    store: &Store,
-    since: Ts,
-    instant_out: oneshot::Sender<Result<Instant>>,
-    next_job: oneshot::Receiver<EncodeJob>,
-) -> Option<Result<StoredObject>> {
-    let taken = store.snapshot().map_err(Error::from).and_then(|snapshot| Ok((look(&snapshot, since)?, snapshot)));
-    let (instant, snapshot) = match taken {
-        Ok(taken) => taken,
-        Err(err) => {
-            _ = instant_out.send(Err(err));
-            return None;
-        }
-    };
-    let schema = Arc::clone(&instant.schema);
-    _ = instant_out.send(Ok(instant));
-    let job = next_job.blocking_recv().ok()?;
-    Some(encode(&snapshot, since, &schema, job))
-}
-
-/// How nice the threads of a backup are: they take what writers and readers leave, which on an idle machine is everything.
-const NICENESS: i32 = 15;
-
-/// Lowers the calling thread's priority, and that of the compression threads it will start: on Linux each thread has its own and hands it
-/// on. Raising it again would need a privilege, so this thread is not one of a pool.
-fn yield_to_writers() {
-    if let Err(err) = rustix::process::setpriority_process(None, NICENESS) {
-        tracing::debug!(%err, "the backup runs at the node's own priority");
-    }
-}
-
-fn look(snapshot: &StoreSnapshot<'_>, since: Ts) -> Result<Instant> {
-    Ok(Instant {
-        read_ts: snapshot.read_ts(),
-        schema: Arc::new(backed_up_schema(snapshot)),
-        drops: snapshot.drops(since)?,
-        database_id: snapshot.identity().database_id.clone(),
-        epoch: snapshot.identity().epoch,
-        max_uid: Uid(snapshot.max_uid()),
-        max_namespace: Namespace(snapshot.max_namespace()),
-    })
-}
-
-/// The database's own predicates and types are left out unless they hold data: every database makes them anew.
-fn backed_up_schema(snapshot: &StoreSnapshot<'_>) -> Schema {
-    let mut schema = Schema::clone(snapshot.schema());
-    schema.predicates.retain(|predicate, _| !predicate.is_reserved() || snapshot.has_lists(predicate));
-    schema.types.retain(|name, _| !name.is_reserved());
-    schema
-}
-
-/// Scans, frames, compresses, encrypts and digests everything that belongs into the archive.
-fn encode(snapshot: &StoreSnapshot<'_>, since: Ts, schema: &Schema, job: EncodeJob) -> Result<StoredObject> {
-    let EncodeJob { sink, name, context, progress } = job;
-    let at_object = Error::archive(&name);
-    let encryption = context.key.as_deref().map(|key| (key, Iv(rand::random())));
-    let mut archive = ArchiveWriter::start(sink, encryption, context.archive).map_err(&at_object)?;
-    let mut key = Vec::new();
-    let mut seen = Seen::default();
-    scan(snapshot, since, |entry| {
-        key.clear();
-        BackupKey::put_wire_of_stored(entry.key, &mut key).map_err(graphdb_storage::Error::from)?;
-        let (value, user_meta): (&[u8], u8) = match entry.value {
-            ScanValue::List(list) => (list, user_meta::COMPLETE),
-            ScanValue::Empty => (&[], user_meta::EMPTY),
-        };
-        archive.push(KeyValue { key: &key, value, user_meta, version: entry.version.0 }).map_err(&at_object)?;
-        seen.count(key.len() + value.len(), &progress)
-    })?;
-    let (_, stored) = archive.finish(schema).map_err(&at_object)?;
-    seen.report(&progress);
-    Ok(stored)
-}
-
-fn scan(snapshot: &StoreSnapshot<'_>, since: Ts, visit: impl FnMut(ScanEntry<'_>) -> Result<()>) -> Result<()> {
-    if since == Ts::ZERO {
-        return snapshot.scan_full(visit);
-    }
-    match snapshot.changes(since)? {
-        Changes::Keys(keys) => snapshot.scan_changed(since, &keys, visit),
-        Changes::Unknown { why } => {
-            tracing::warn!(%why, "the incremental looks at every list");
-            snapshot.scan_newer(since, visit)
-        }
     }
 }

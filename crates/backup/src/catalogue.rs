@@ -11,6 +11,9 @@ use graphdb_types::{DropOp, ObjectName};
 
 use crate::error::{Error, Result};
 
+/// What every folder's name begins with.
+const FOLDER_PREFIX: &str = "dgraph.";
+
 /// The backups at a location.
 #[derive(Debug)]
 pub struct Catalogue {
@@ -18,7 +21,16 @@ pub struct Catalogue {
     backups: Vec<SealedManifest>,
     /// Manifests that are there and cannot be used.
     unreadable: Vec<ManifestError>,
-    newest_folder: Option<BackupFolder>,
+    folders: Folders,
+}
+
+/// The folders at a location.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Folders {
+    /// The newest, also of an unfinished backup: the next one's name must sort after it.
+    pub(crate) newest: Option<BackupFolder>,
+    /// Those that have a manifest.
+    pub(crate) committed: BTreeSet<BackupFolder>,
 }
 
 /// A backup as it is listed.
@@ -93,20 +105,42 @@ pub async fn read_catalogue(destination: &dyn Destination) -> Result<Catalogue> 
         location: destination.describe(),
         backups: Vec::new(),
         unreadable: Vec::new(),
-        newest_folder: None,
+        folders: Folders::default(),
     };
     for object in destination.list("").await? {
         if object.name.as_str() == MANIFEST_FILE {
             return Err(Error::ForeignLocation { location: catalogue.location });
         }
-        let Some(folder) = backup_folder(&object.name) else { continue };
-        catalogue.newest_folder = catalogue.newest_folder.max(Some(folder.clone()));
-        if object.name == folder.manifest() {
+        if let Some(folder) = catalogue.folders.note(&object.name) {
             catalogue.read_manifest(destination, folder, &object).await?;
         }
     }
     catalogue.backups.sort_by(|a, b| a.folder().cmp(b.folder()));
     Ok(catalogue)
+}
+
+/// Lists the folders at a destination, without reading anything.
+pub(crate) async fn list_folders(destination: &dyn Destination) -> Result<Folders> {
+    let mut folders = Folders::default();
+    for object in destination.list(FOLDER_PREFIX).await? {
+        folders.note(&object.name);
+    }
+    Ok(folders)
+}
+
+impl Folders {
+    /// Counts an object. Gives the folder that it is the manifest of.
+    fn note(&mut self, name: &ObjectName) -> Option<BackupFolder> {
+        let folder = backup_folder(name)?;
+        if self.newest.as_ref().is_none_or(|newest| *newest < folder) {
+            self.newest = Some(folder.clone());
+        }
+        let committed = *name == folder.manifest();
+        committed.then(|| {
+            self.committed.insert(folder.clone());
+            folder
+        })
+    }
 }
 
 fn backup_folder(name: &ObjectName) -> Option<BackupFolder> {
@@ -132,9 +166,8 @@ impl Catalogue {
         Ok(())
     }
 
-    /// The newest folder, also of an unfinished backup: the next one's name must sort after it.
-    pub fn newest_folder(&self) -> Option<&BackupFolder> {
-        self.newest_folder.as_ref()
+    pub(crate) fn folders(&self) -> &Folders {
+        &self.folders
     }
 
     /// The names of the series, as far as their manifests can be read.

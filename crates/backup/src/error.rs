@@ -1,7 +1,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use graphdb_archive::{ManifestError, SeriesError};
+use graphdb_archive::{BackupFolder, ManifestError, SeriesError};
 use graphdb_destination as destination;
 use graphdb_storage as storage;
 use graphdb_types::{GroupId, Malformed, ObjectName, Ts};
@@ -60,6 +60,44 @@ pub enum Error {
         holder: String,
         /// When the lock ends if its holder is gone.
         expires: String,
+    },
+    /// A lock that is not ours, at a location that cannot be listed.
+    #[error(
+        "somebody else writes, or wrote, backups to {location}: {lock} exists, and without permission to list the location it cannot be seen whose it is; permit listing and reading, choose another location, or take a full backup with forceFull to begin a new series there all the same"
+    )]
+    Contested {
+        /// The location.
+        location: String,
+        /// The lock that could not be created.
+        lock: ObjectName,
+    },
+    /// The manifest was sent and nobody knows whether it arrived.
+    #[error("whether the backup in {folder} at {location} exists is unknown: no answer told; {next}")]
+    Unconfirmed {
+        /// The location.
+        location: String,
+        /// The folder of the backup.
+        folder: BackupFolder,
+        /// What the next backup will do about it.
+        next: &'static str,
+        /// How writing the manifest failed.
+        source: destination::Error,
+    },
+    /// Two backups took one place of a series, because the lock did not hold, and the later one could not be withdrawn.
+    #[error(
+        "backup {backup_num} of series {backup_id} at {location} was taken twice at the same time, and the one in {folder} could not be removed; take a full backup with forceFull to begin a new series"
+    )]
+    Doubled {
+        /// The location.
+        location: String,
+        /// The series.
+        backup_id: String,
+        /// The place in it.
+        backup_num: u64,
+        /// The folder of the one that should go.
+        folder: BackupFolder,
+        /// Why it could not be removed.
+        source: destination::Error,
     },
     /// The lock was taken by somebody else while the backup ran.
     #[error("the lock on {location} was lost while the backup ran; no backup was recorded")]
@@ -186,6 +224,11 @@ impl Error {
         let path = path.into();
         move |source| Error::Io { action, path, source }
     }
+}
+
+/// Whether the place said that this may not be done: the one failure after which a backup may go on without having looked.
+pub(crate) fn denied(err: &destination::Error) -> bool {
+    matches!(err, destination::Error::Denied { .. })
 }
 
 fn numbers(groups: &[GroupId]) -> String {

@@ -56,6 +56,9 @@ pub struct JobRecord {
     pub epoch: Option<u64>,
     /// Of a restore: where the store that it replaced is kept.
     pub replaced: Option<PathBuf>,
+    /// What whoever asked should know, although all went well.
+    #[serde(default)]
+    pub note: Option<String>,
 }
 
 impl JobRecord {
@@ -73,6 +76,7 @@ impl JobRecord {
             updated_at: now,
             epoch: None,
             replaced: None,
+            note: None,
         }
     }
 }
@@ -135,16 +139,8 @@ impl Jobs {
         record.updated_at = unix_now();
         let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         let path = self.path(&record);
-        let beside = path.with_extension("tmp");
         let json = serde_json::to_vec_pretty(&record).expect("a job record is plain data");
-        let write = || {
-            let mut file = File::create(&beside)?;
-            file.write_all(&json)?;
-            file.sync_all()?;
-            fs::rename(&beside, &path)?;
-            File::open(&self.dir)?.sync_all()
-        };
-        write().map_err(Error::io("write", &path))?;
+        write_durably(&path, &json)?;
         match records.iter_mut().find(|r| r.kind == record.kind && r.id == record.id) {
             Some(standing) => *standing = record,
             None => records.push(record),
@@ -169,6 +165,19 @@ impl Jobs {
         };
         self.dir.join(format!("{kind}-{:x}.json", record.id))
     }
+}
+
+/// Replaces a small file in one step that survives a power cut.
+pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> Result<()> {
+    let beside = path.with_extension("tmp");
+    let write = || {
+        let mut file = File::create(&beside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&beside, path)?;
+        File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+    };
+    write().map_err(Error::io("write", path))
 }
 
 pub(crate) fn unix_now() -> i64 {

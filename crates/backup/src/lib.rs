@@ -14,9 +14,12 @@ mod progress;
 mod catalogue;
 mod lock;
 mod plan;
+mod series_memory;
+mod sight;
 
 mod backup;
 mod commit;
+mod scan;
 mod upload;
 
 mod download;
@@ -27,7 +30,7 @@ mod jobs;
 mod node;
 mod swap;
 
-pub use backup::{BackupContext, backup, backup_to};
+pub use backup::{BackupContext, TakenBackup, backup, backup_to, take_backup};
 pub use catalogue::{BackupListing, Catalogue, list_backups, read_catalogue};
 pub use error::{Error, Result};
 pub use graphdb_archive::EncryptionKey;
@@ -38,6 +41,7 @@ pub use node::{BackupDone, Node, NodeOptions};
 pub use plan::{BackupPlan, BackupRequest};
 pub use progress::Progress;
 pub use restore::{RestorePlan, RestoreReport, RestoreRequest, RestoredGroup, restore_offline};
+pub use series_memory::SeriesMemory;
 
 /// What this build calls itself in manifests.
 pub const TOOL: &str = concat!("graphdb ", env!("CARGO_PKG_VERSION"));

@@ -1,28 +1,30 @@
 //! One backup at a time per location, over all processes: a lock object, created conditionally, with an owner and an end.
 //!
-//! Locks are numbered (`graphdb.lock.1`, `graphdb.lock.2`, …). The one with the greatest number counts; one that has expired, or whose
-//! process is gone from this host, is passed by creating the next number, which only one of many can do.
+//! Locks are numbered (`graphdb.lock.1`, `graphdb.lock.2`, …). The one with the greatest number counts; one that was given back, has
+//! expired, or whose process is gone from this host, is passed by creating the next number, which only one of many can do.
+//!
+//! Stores on which several can do it, because they check the condition too early or not at all, are survived by asking again: the object
+//! holds what was written last, so of several who believe that they created it, all but one find another owner in it.
+//!
+//! Where the location cannot be listed, the number comes from the node's memory, and a number that is taken is somebody else's.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use graphdb_destination::{Destination, ObjectMeta, Put};
+use graphdb_destination::{self as destination, Destination, ObjectMeta, Put};
 use graphdb_types::ObjectName;
-use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use tokio::task::JoinHandle;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, denied};
+use crate::series_memory::{LockNumber, Recollection};
+use record::{LIFETIME, LockRecord, Ours, expiry, now};
+
+mod record;
 
 const PREFIX: &str = "graphdb.lock.";
-
-/// How long a lock holds without renewal.
-const LIFETIME: Duration = Duration::from_secs(60);
 
 /// How often its holder renews it: two renewals may fail.
 const RENEWAL: Duration = Duration::from_secs(15);
@@ -30,26 +32,29 @@ const RENEWAL: Duration = Duration::from_secs(15);
 /// A lock is a small JSON object.
 const MAX_LOCK_BYTES: u64 = 64 << 10;
 
-/// Who holds a location, and until when.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct LockRecord {
-    owner: String,
-    host: String,
-    pid: u32,
-    /// When the process was started, in clock ticks since boot: a pid alone can be used again.
-    started: Option<u64>,
-    taken_at: String,
-    expires_at_unix: i64,
-}
+/// Locks that are looked at beside the newest: the ones that were written last. One that is held is renewed, so it is among them, also when
+/// somebody who could not list took a number below one that was left behind.
+const RECENT: usize = 3;
 
 /// The right to write backups to a location. Dropped without [`LocationLock::release`], it expires.
 #[derive(Debug)]
 pub struct LocationLock {
     destination: Arc<dyn Destination>,
     name: ObjectName,
-    lost: Arc<AtomicBool>,
+    record: LockRecord,
+    /// Unix seconds; moved by each renewal.
+    expires_at: Arc<AtomicI64>,
     renewal: JoinHandle<()>,
     _ours: Ours,
+}
+
+/// In whose hands a lock is found.
+#[derive(Debug, PartialEq, Eq)]
+enum Found {
+    Ours,
+    Lost,
+    /// Reading is not allowed.
+    Hidden,
 }
 
 impl LocationLock {
@@ -58,49 +63,92 @@ impl LocationLock {
     /// # Errors
     /// [`Error::Busy`] if somebody holds it.
     pub async fn acquire(destination: Arc<dyn Destination>) -> Result<LocationLock> {
-        let location = destination.describe();
-        let passed = list(&*destination).await?;
-        if let Some(newest) = newest(&passed) {
-            refuse_if_held(&*destination, newest, &location).await?;
-        }
-        let number = passed.last_key_value().map_or(0, |(number, _)| *number);
-        let name: ObjectName =
-            format!("{PREFIX}{}", number.saturating_add(1)).parse().expect("a number makes an object name");
+        LocationLock::acquire_with(destination, None, false).await
+    }
+
+    /// As [`LocationLock::acquire`]; where the location cannot be listed, the row of locks goes on as far as `memory` knows it, and if
+    /// that number is taken, beyond all of them when `insist` says so.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] if somebody holds it, [`Error::Contested`] if that cannot be seen.
+    pub(crate) async fn acquire_with(
+        destination: Arc<dyn Destination>,
+        mut memory: Option<&mut Recollection>,
+        insist: bool,
+    ) -> Result<LocationLock> {
         let record = LockRecord::new();
         let ours = Ours::note(&record.owner);
-        match destination.put(&name, record.to_bytes(), Put::Create).await {
-            Ok(()) => {}
-            Err(err) if err.is_conflict() => {
-                let (holder, expires) = ("taken a moment ago".into(), "within a minute".into());
-                return Err(Error::Busy { location, holder, expires });
+        let (name, passed) = match (list(&*destination).await, &mut memory) {
+            (Ok(locks), memory) => (take_next(&*destination, &locks, memory.as_deref_mut(), &record).await?, locks),
+            (Err(err), Some(memory)) if denied(&err) => {
+                (take_unseen(&*destination, memory, insist, &record).await?, BTreeMap::new())
             }
-            Err(err) => return Err(err.into()),
+            (Err(err), _) => return Err(err.into()),
+        };
+        let lock = LocationLock::hold(destination, name, record, ours);
+        if let Err(err) = lock.confirm().await {
+            lock.release().await;
+            return Err(err);
         }
-        for name in passed.into_values() {
-            // A leftover that cannot be deleted does no harm: ours has the greater number.
-            _ = destination.delete(&name).await;
+        lock.remove_passed(passed).await;
+        Ok(lock)
+    }
+
+    fn hold(destination: Arc<dyn Destination>, name: ObjectName, record: LockRecord, ours: Ours) -> LocationLock {
+        let expires_at = Arc::new(AtomicI64::new(record.expires_at_unix));
+        let renewal =
+            tokio::spawn(renew(Arc::clone(&destination), name.clone(), record.clone(), Arc::clone(&expires_at)));
+        LocationLock { destination, name, record, expires_at, renewal, _ours: ours }
+    }
+
+    /// Asks again whether we created it: on a store that lets several do so, the last one did.
+    async fn confirm(&self) -> Result<()> {
+        match self.found().await? {
+            Found::Ours | Found::Hidden => Ok(()),
+            Found::Lost => Err(taken_a_moment_ago(&*self.destination)),
         }
-        let lost = Arc::new(AtomicBool::new(false));
-        let renewal = tokio::spawn(renew(Arc::clone(&destination), name.clone(), record, Arc::clone(&lost)));
-        Ok(LocationLock { destination, name, lost, renewal, _ours: ours })
+    }
+
+    async fn found(&self) -> Result<Found, destination::Error> {
+        find(&*self.destination, &self.name, &self.record.owner).await
+    }
+
+    /// Removes the locks before ours. One that cannot be deleted does no harm: ours has the greater number.
+    async fn remove_passed(&self, passed: BTreeMap<u64, ObjectMeta>) {
+        for lock in passed.into_values() {
+            if self.destination.delete(&lock.name).await.is_err_and(|err| denied(&err)) {
+                return;
+            }
+        }
     }
 
     /// Proves that nobody else took the lock meanwhile; to be asked right before a commit. It is not enough that ours is there: who passed
-    /// us may have failed to remove it, or a renewal may have put it back.
+    /// us may have failed to remove it, or a renewal may have put it back. What may not be read is not asked.
     pub async fn check(&self) -> Result<()> {
-        let newest = newest(&list(&*self.destination).await?).cloned();
-        if newest.as_ref() == Some(&self.name) && !self.lost.load(Ordering::Acquire) {
-            Ok(())
-        } else {
-            Err(Error::LockLost { location: self.destination.describe() })
+        let lost = || Err(Error::LockLost { location: self.destination.describe() });
+        match list(&*self.destination).await {
+            Ok(locks) if newest(&locks).is_some_and(|lock| lock.name == self.name) => {}
+            Ok(_) => return lost(),
+            Err(err) if denied(&err) => {}
+            Err(err) => return Err(err.into()),
         }
+        let expired = now().unix_timestamp() > self.expires_at.load(Ordering::Acquire);
+        if expired || self.found().await? == Found::Lost { lost() } else { Ok(()) }
     }
 
-    /// Gives the lock back.
+    /// Gives the lock back: deletes it or, where that is not allowed, empties it.
     pub async fn release(self) {
         self.renewal.abort();
-        if let Err(err) = self.destination.delete(&self.name).await {
-            tracing::warn!(%err, lock = %self.name, "the lock could not be removed; it expires within a minute");
+        if matches!(self.found().await, Ok(Found::Lost)) {
+            return;
+        }
+        match self.destination.delete(&self.name).await {
+            Ok(()) => return,
+            Err(err) if err.is_not_found() => return,
+            Err(err) => tracing::debug!(%err, lock = %self.name, "the lock is not removed but emptied"),
+        }
+        if let Err(err) = self.destination.put(&self.name, Bytes::new(), Put::Replace).await {
+            tracing::warn!(%err, lock = %self.name, "the lock could not be given back; it expires within a minute");
         }
     }
 }
@@ -111,196 +159,183 @@ impl Drop for LocationLock {
     }
 }
 
+/// Passes what is free and takes the next number.
+async fn take_next(
+    destination: &dyn Destination,
+    locks: &BTreeMap<u64, ObjectMeta>,
+    memory: Option<&mut Recollection>,
+    record: &LockRecord,
+) -> Result<ObjectName> {
+    for lock in in_question(locks) {
+        refuse_if_held(destination, lock).await?;
+    }
+    let own = memory.as_ref().map_or(0, |memory| memory.lock().number);
+    let last = locks.last_key_value().map_or(0, |(number, _)| *number).max(own);
+    match take(destination, memory, last.saturating_add(1), record).await {
+        Ok(name) => Ok(name),
+        Err(Error::Destination(err)) if err.is_conflict() => Err(taken_a_moment_ago(destination)),
+        Err(err) => Err(err),
+    }
+}
+
+/// Takes the number after the one that is remembered, without having seen the others.
+///
+/// If the remembered one is unsure it is tried again. When it is taken, then by us, whose answer was lost, or by another copy of this node:
+/// then the row goes on, but the series does not.
+async fn take_unseen(
+    destination: &dyn Destination,
+    memory: &mut Recollection,
+    insist: bool,
+    record: &LockRecord,
+) -> Result<ObjectName> {
+    let LockNumber { number, unsure } = memory.lock();
+    let next = number.saturating_add(1);
+    // Unix seconds are beyond all numbers that were counted up to.
+    let beyond = insist.then(|| now().unix_timestamp().unsigned_abs().max(next));
+    for number in unsure.then_some(number).into_iter().chain([next]).chain(beyond) {
+        match take(destination, Some(&mut *memory), number, record).await {
+            Err(Error::Destination(err)) if err.is_conflict() => {}
+            taken => return taken,
+        }
+        if memory.lock().unsure {
+            memory.learn(None)?;
+            memory.set_lock(LockNumber { number, unsure: false })?;
+        }
+    }
+    Err(Error::Contested { location: destination.describe(), lock: name_of(next) })
+}
+
+/// Creates the lock of this number. It is noted before, so that a number which may be taken is not taken for free after a crash.
+async fn take(
+    destination: &dyn Destination,
+    mut memory: Option<&mut Recollection>,
+    number: u64,
+    record: &LockRecord,
+) -> Result<ObjectName> {
+    let name = name_of(number);
+    let before = memory.as_ref().map(|memory| memory.lock());
+    if let Some(memory) = &mut memory {
+        memory.set_lock(LockNumber { number, unsure: true })?;
+    }
+    let created = destination.put(&name, record.to_bytes(), Put::Create).await;
+    if let (Some(memory), Some(before)) = (memory, before) {
+        match &created {
+            Ok(()) => memory.set_lock(LockNumber { number, unsure: false })?,
+            Err(err) if err.is_conflict() => memory.set_lock(before)?,
+            Err(_) => {}
+        }
+    }
+    created.map(|()| name).map_err(Error::from)
+}
+
+fn name_of(number: u64) -> ObjectName {
+    format!("{PREFIX}{number}").parse().expect("a number makes an object name")
+}
+
+fn taken_a_moment_ago(destination: &dyn Destination) -> Error {
+    let (holder, expires) = ("taken a moment ago".into(), "within a minute".into());
+    Error::Busy { location: destination.describe(), holder, expires }
+}
+
 /// The locks at a destination, by number.
-async fn list(destination: &dyn Destination) -> Result<BTreeMap<u64, ObjectName>> {
+async fn list(destination: &dyn Destination) -> Result<BTreeMap<u64, ObjectMeta>, destination::Error> {
     let numbered = |object: ObjectMeta| {
         let number = object.name.as_str().strip_prefix(PREFIX)?.parse().ok()?;
-        Some((number, object.name))
+        Some((number, object))
     };
     Ok(destination.list(PREFIX).await?.into_iter().filter_map(numbered).collect())
 }
 
 /// The lock that counts.
-fn newest(locks: &BTreeMap<u64, ObjectName>) -> Option<&ObjectName> {
-    locks.last_key_value().map(|(_, name)| name)
+fn newest(locks: &BTreeMap<u64, ObjectMeta>) -> Option<&ObjectMeta> {
+    locks.last_key_value().map(|(_, lock)| lock)
 }
 
-/// The locks that this process holds. One that names this process and is not among them was left behind, by a backup that could not
-/// remove it or did not learn that it had it.
-static HELD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+/// The locks that may be held: the newest, and those that were written last.
+fn in_question(locks: &BTreeMap<u64, ObjectMeta>) -> Vec<&ObjectMeta> {
+    let mut by_number = locks.values().rev();
+    let newest = by_number.next();
+    let mut recent: Vec<_> = by_number.collect();
+    recent.sort_by_key(|lock| std::cmp::Reverse(lock.modified_at));
+    newest.into_iter().chain(recent.into_iter().take(RECENT)).collect()
+}
 
-/// An owner among [`HELD`], until dropped.
-#[derive(Debug)]
-struct Ours(String);
-
-impl Ours {
-    fn note(owner: &str) -> Ours {
-        HELD.lock().unwrap_or_else(PoisonError::into_inner).insert(owner.to_owned());
-        Ours(owner.to_owned())
+async fn refuse_if_held(destination: &dyn Destination, lock: &ObjectMeta) -> Result<()> {
+    if lock.size_bytes == 0 {
+        return Ok(());
     }
-}
-
-impl Drop for Ours {
-    fn drop(&mut self) {
-        HELD.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
-    }
-}
-
-async fn refuse_if_held(destination: &dyn Destination, name: &ObjectName, location: &str) -> Result<()> {
-    let bytes = match destination.get(name, MAX_LOCK_BYTES).await {
-        Ok(bytes) => bytes,
+    let record = match destination.get(&lock.name, MAX_LOCK_BYTES).await {
+        Ok(bytes) => serde_json::from_slice::<LockRecord>(&bytes).ok(),
         Err(err) if err.is_not_found() => return Ok(()),
+        Err(err) if denied(&err) => None,
         Err(err) => return Err(err.into()),
     };
-    // A lock we cannot read is somebody's all the same; its age decides.
-    let held = match serde_json::from_slice::<LockRecord>(&bytes) {
-        Ok(record) => record.is_held().then(|| (record.holder(), record.expires())),
-        Err(_) => {
-            let age = destination.stat(name).await?.modified_at.elapsed().unwrap_or_default();
+    let held = match record {
+        Some(record) => record.is_held().then(|| (record.holder(), record.expires())),
+        // A lock we cannot read is somebody's all the same; its age decides.
+        None => {
+            let age = lock.modified_at.elapsed().unwrap_or_default();
             (age < LIFETIME).then(|| ("an unreadable lock".to_owned(), "within a minute".to_owned()))
         }
     };
     match held {
-        Some((holder, expires)) => Err(Error::Busy { location: location.to_owned(), holder, expires }),
+        Some((holder, expires)) => Err(Error::Busy { location: destination.describe(), holder, expires }),
         None => Ok(()),
     }
 }
 
-async fn renew(destination: Arc<dyn Destination>, name: ObjectName, mut record: LockRecord, lost: Arc<AtomicBool>) {
+/// Looks whose a lock is.
+async fn find(destination: &dyn Destination, name: &ObjectName, owner: &str) -> Result<Found, destination::Error> {
+    match destination.get(name, MAX_LOCK_BYTES).await {
+        Ok(bytes) => {
+            let ours = serde_json::from_slice(&bytes).is_ok_and(|found: LockRecord| found.owner == owner);
+            Ok(if ours { Found::Ours } else { Found::Lost })
+        }
+        Err(err) if err.is_not_found() => Ok(Found::Lost),
+        Err(err) if denied(&err) => Ok(Found::Hidden),
+        Err(err) => Err(err),
+    }
+}
+
+/// Renews the lock until it is lost or has expired. Looks before it writes, as far as that is allowed: a lock that another took is not
+/// taken back.
+async fn renew(
+    destination: Arc<dyn Destination>,
+    name: ObjectName,
+    mut record: LockRecord,
+    expires_at: Arc<AtomicI64>,
+) {
+    let mut hidden = false;
     loop {
         tokio::time::sleep(RENEWAL).await;
         if now().unix_timestamp() > record.expires_at_unix {
             // Somebody may have passed us while we slept.
-            lost.store(true, Ordering::Release);
             return;
+        }
+        if !hidden {
+            match find(&*destination, &name, &record.owner).await {
+                Ok(Found::Ours) => {}
+                Ok(Found::Hidden) => hidden = true,
+                Ok(Found::Lost) => {
+                    expires_at.store(0, Ordering::Release);
+                    return;
+                }
+                Err(err) => {
+                    tracing::warn!(%err, lock = %name, "the lock could not be looked at and is not renewed");
+                    continue;
+                }
+            }
         }
         let renewed = LockRecord { expires_at_unix: expiry(), ..record.clone() };
         match destination.put(&name, renewed.to_bytes(), Put::Replace).await {
-            Ok(()) => record = renewed,
+            Ok(()) => {
+                expires_at.store(renewed.expires_at_unix, Ordering::Release);
+                record = renewed;
+            }
             Err(err) => tracing::warn!(%err, lock = %name, "the lock could not be renewed"),
         }
     }
 }
 
-impl LockRecord {
-    fn new() -> LockRecord {
-        let pid = std::process::id();
-        LockRecord {
-            owner: format!("{:016x}", rand::random::<u64>()),
-            host: host_name(),
-            pid,
-            started: process_start(pid),
-            taken_at: now().format(&Rfc3339).unwrap_or_default(),
-            expires_at_unix: expiry(),
-        }
-    }
-
-    fn to_bytes(&self) -> Bytes {
-        serde_json::to_vec(self).expect("a lock is plain data").into()
-    }
-
-    fn is_held(&self) -> bool {
-        let here = self.host == host_name() && !self.host.is_empty() && self.started.is_some();
-        let gone = here && process_start(self.pid) != self.started;
-        let let_go = here
-            && self.pid == std::process::id()
-            && !HELD.lock().unwrap_or_else(PoisonError::into_inner).contains(&self.owner);
-        !gone && !let_go && now().unix_timestamp() <= self.expires_at_unix
-    }
-
-    fn holder(&self) -> String {
-        format!("process {} on {}, since {}", self.pid, self.host, self.taken_at)
-    }
-
-    fn expires(&self) -> String {
-        format!("in {} s", (self.expires_at_unix - now().unix_timestamp()).max(0))
-    }
-}
-
-fn now() -> OffsetDateTime {
-    OffsetDateTime::now_utc()
-}
-
-fn expiry() -> i64 {
-    now().unix_timestamp() + LIFETIME.as_secs() as i64
-}
-
-fn host_name() -> String {
-    fs::read_to_string("/proc/sys/kernel/hostname").map(|name| name.trim().to_owned()).unwrap_or_default()
-}
-
-/// Field 22 of `/proc/<pid>/stat`; the name in field 2 may hold spaces and parentheses.
-fn process_start(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()
-}
-
 #[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used)]
-
-    use graphdb_destination::MemoryDestination;
-
-    use super::*;
-
-    fn memory() -> Arc<dyn Destination> {
-        Arc::new(MemoryDestination::new())
-    }
-
-    #[tokio::test]
-    async fn a_second_holder_is_refused_until_the_first_lets_go() {
-        let place = memory();
-        let first = LocationLock::acquire(Arc::clone(&place)).await.unwrap();
-        let err = LocationLock::acquire(Arc::clone(&place)).await.unwrap_err();
-        assert!(
-            matches!(&err, Error::Busy { holder, .. } if holder.contains(&std::process::id().to_string())),
-            "{err}"
-        );
-        first.check().await.unwrap();
-        first.release().await;
-        LocationLock::acquire(place).await.unwrap().release().await;
-    }
-
-    #[tokio::test]
-    async fn a_lock_of_a_dead_process_or_past_its_time_is_passed() {
-        for stale in [
-            LockRecord { started: Some(1), ..LockRecord::new() },
-            LockRecord { host: "elsewhere".into(), expires_at_unix: expiry() - 120, ..LockRecord::new() },
-        ] {
-            let place = memory();
-            place.put(&"graphdb.lock.7".parse().unwrap(), stale.to_bytes(), Put::Create).await.unwrap();
-            let lock = LocationLock::acquire(Arc::clone(&place)).await.unwrap();
-            assert_eq!(lock.name.as_str(), "graphdb.lock.8");
-            assert_eq!(place.list("").await.unwrap().len(), 1, "the stale lock is swept");
-        }
-        let place = memory();
-        let far = LockRecord { host: "elsewhere".into(), ..LockRecord::new() };
-        place.put(&"graphdb.lock.7".parse().unwrap(), far.to_bytes(), Put::Create).await.unwrap();
-        assert!(matches!(LocationLock::acquire(place).await, Err(Error::Busy { .. })));
-    }
-
-    #[tokio::test]
-    async fn a_holder_whose_lock_was_passed_cannot_commit() {
-        let place = memory();
-        let first = LocationLock::acquire(Arc::clone(&place)).await.unwrap();
-        place.delete(&first.name).await.unwrap();
-        assert!(matches!(first.check().await, Err(Error::LockLost { .. })));
-        let second = LocationLock::acquire(Arc::clone(&place)).await.unwrap();
-        // The first holder's renewal comes too late and puts its lock back.
-        place.put(&"graphdb.lock.0".parse().unwrap(), Bytes::new(), Put::Create).await.unwrap();
-        second.check().await.unwrap();
-        place.put(&"graphdb.lock.2".parse().unwrap(), Bytes::new(), Put::Create).await.unwrap();
-        assert!(matches!(second.check().await, Err(Error::LockLost { .. })));
-    }
-
-    #[tokio::test]
-    async fn a_lock_that_its_holder_could_not_remove_is_passed() {
-        let place = memory();
-        let first = LocationLock::acquire(Arc::clone(&place)).await.unwrap();
-        let left_behind = place.get(&first.name, MAX_LOCK_BYTES).await.unwrap();
-        let name = first.name.clone();
-        first.release().await;
-        place.put(&name, left_behind, Put::Create).await.unwrap();
-        LocationLock::acquire(place).await.unwrap();
-    }
-}
+mod tests;

@@ -4,20 +4,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, TryLockError};
 use std::time::{Duration, Instant};
 
-use graphdb_archive::{ManifestError, SealedManifest};
+use graphdb_archive::ManifestError;
 use graphdb_destination::{LocationRequest, Locations};
 use graphdb_storage::{Identity, Leased, Store, StoreOptions};
 use graphdb_types::Ts;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task;
 
-use crate::backup::{BackupContext, backup};
+use crate::backup::{BackupContext, take_backup};
 use crate::catalogue::{BackupListing, list_backups};
 use crate::error::{Error, Result};
 use crate::jobs::{JobKind, JobRecord, JobStatus, Jobs};
 use crate::plan::BackupRequest;
 use crate::progress::Progress;
 use crate::restore::{Above, RestorePlan, RestoreRequest};
+use crate::series_memory::SeriesMemory;
 use crate::swap;
 
 /// How a node is opened.
@@ -58,6 +59,8 @@ struct Inner {
     draining: AtomicBool,
     closing: AtomicBool,
     jobs: Jobs,
+    /// Of the places it backed up to.
+    memory: SeriesMemory,
     /// Held by a running backup, with its progress.
     backup: Arc<Mutex<()>>,
     /// Held by a running restore.
@@ -72,6 +75,8 @@ pub struct BackupDone {
     pub task_id: u64,
     /// What was written.
     pub backup: BackupListing,
+    /// What whoever asked for it should know although all went well.
+    pub note: Option<String>,
 }
 
 /// How long a swap waits for requests that are still reading the old store.
@@ -83,6 +88,7 @@ impl Node {
         // Before anything is settled: what looks interrupted may be the work of another process.
         let lock = swap::lock(postings)?;
         let jobs = Jobs::open(&swap::jobs_dir(postings))?;
+        let memory = SeriesMemory::open(&swap::jobs_dir(postings).join("series"))?;
         let open = |dir: &Path| Store::open(dir, options.store.clone()).map_err(Error::from);
         let replaced = swap::settle(postings, &jobs, |dir| Ok(open(dir)?.identity().epoch))?;
         let store = open(postings)?;
@@ -99,6 +105,7 @@ impl Node {
             draining: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             jobs,
+            memory,
             backup: Arc::default(),
             restore: Arc::default(),
             running: std::sync::Mutex::default(),
@@ -144,6 +151,12 @@ impl Node {
         self.inner.draining.store(draining, Ordering::Release);
     }
 
+    /// Whether the node does its work, or will when it is let: it has a store or is exchanging it, and it is not closing.
+    pub fn is_alive(&self) -> bool {
+        let is_exchanging = || self.inner.restore.try_lock().is_err();
+        self.check_open().is_ok() && (self.any_store().is_ok() || is_exchanging())
+    }
+
     /// What runs at the moment, in Dgraph's words: `opBackup`, `opRestore`.
     pub fn ongoing(&self) -> Vec<&'static str> {
         let running = self.inner.running.lock().unwrap_or_else(PoisonError::into_inner);
@@ -168,9 +181,11 @@ impl Node {
             let _one_at_a_time =
                 Arc::clone(&self.inner.backup).try_lock_owned().map_err(|_| self.busy(task_id, &request))?;
             let store = self.any_store()?;
-            let sealed: SealedManifest =
-                backup(&store, &self.inner.options.backup, &request, &running.progress).await?;
-            Ok(BackupDone { task_id, backup: BackupListing::from(&sealed) })
+            let destination = self.locations().open(&request.destination).await?;
+            let (context, memory) = (&self.inner.options.backup, Some(&self.inner.memory));
+            let taken =
+                take_backup(&store, &destination, context, memory, request.force_full, &running.progress).await?;
+            Ok(BackupDone { task_id, backup: BackupListing::from(&taken.sealed), note: taken.note })
         }
         .await;
         record.status = if outcome.is_ok() { JobStatus::Success } else { JobStatus::Failed };
@@ -180,6 +195,7 @@ impl Node {
             tracing::error!(err = describe(err), destination = record.location, "backup failed");
             record.errors.push(describe(err));
         }
+        record.note = outcome.as_ref().ok().and_then(|done| done.note.clone());
         self.inner.jobs.put(record)?;
         outcome
     }
@@ -204,7 +220,7 @@ impl Node {
     }
 
     /// The place that a request means, in words that may be kept; what is no place is not repeated: it may hold a secret.
-    fn shown(&self, at: &LocationRequest) -> String {
+    pub fn shown(&self, at: &LocationRequest) -> String {
         self.locations().resolve(at).map_or_else(|_| "an invalid location".into(), |location| location.to_string())
     }
 

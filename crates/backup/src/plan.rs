@@ -1,6 +1,6 @@
 use std::fmt;
 
-use graphdb_archive::{BackupFolder, KeyCheck, Series, Sha256Digest};
+use graphdb_archive::{BackupFolder, KeyCheck, SealedManifest, Sha256Digest};
 use graphdb_destination::LocationRequest;
 use graphdb_storage::Identity;
 use graphdb_types::Ts;
@@ -32,6 +32,36 @@ pub struct BackupPlan {
     pub folder: BackupFolder,
 }
 
+/// The newest backup of a series: what the next one must know of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SeriesEnd {
+    pub(crate) backup_id: String,
+    pub(crate) backup_num: u64,
+    pub(crate) read_ts: Ts,
+    /// Of its manifest: the next backup names it as its parent.
+    pub(crate) digest: Sha256Digest,
+    pub(crate) folder: BackupFolder,
+    pub(crate) database_id: String,
+    pub(crate) epoch: u64,
+    pub(crate) key_check: Option<KeyCheck>,
+}
+
+impl From<&SealedManifest> for SeriesEnd {
+    fn from(sealed: &SealedManifest) -> SeriesEnd {
+        let manifest = sealed.manifest();
+        SeriesEnd {
+            backup_id: manifest.backup_id.clone(),
+            backup_num: manifest.backup_num,
+            read_ts: manifest.read_ts,
+            digest: sealed.digest(),
+            folder: sealed.folder().clone(),
+            database_id: manifest.database_id.clone(),
+            epoch: manifest.epoch,
+            key_check: manifest.key_check,
+        }
+    }
+}
+
 /// What a plan is made from, beside the series: all of it comes from outside, so that the plan is a pure function.
 #[derive(Clone, Debug)]
 pub(crate) struct Circumstances<'a> {
@@ -45,13 +75,13 @@ pub(crate) struct Circumstances<'a> {
 }
 
 impl BackupPlan {
-    /// Continues `latest`, or begins a new series if there is none or `force_full` says so (then `latest` is not looked at).
+    /// Continues `latest`, or begins a new series if there is none.
     ///
     /// # Errors
     /// [`Error::NotContinued`] if the series is of another database or life, or encrypted otherwise.
-    pub(crate) fn new(latest: Option<&Series>, force_full: bool, at: &Circumstances<'_>) -> Result<BackupPlan> {
+    pub(crate) fn new(latest: Option<&SeriesEnd>, at: &Circumstances<'_>) -> Result<BackupPlan> {
         let folder = folder_after(at.newest_folder, at.now);
-        let Some(series) = latest.filter(|_| !force_full) else {
+        let Some(latest) = latest else {
             return Ok(BackupPlan {
                 backup_id: at.fresh_id.clone(),
                 backup_num: 1,
@@ -60,16 +90,15 @@ impl BackupPlan {
                 folder,
             });
         };
-        let newest = series.newest();
-        if let Some(why) = mismatch(series, at) {
-            let (location, backup_id) = (at.location.to_owned(), series.backup_id().to_owned());
+        if let Some(why) = latest.mismatch(at.identity, at.key_check) {
+            let (location, backup_id) = (at.location.to_owned(), latest.backup_id.clone());
             return Err(Error::NotContinued { location, backup_id, why });
         }
         Ok(BackupPlan {
-            backup_id: series.backup_id().to_owned(),
-            backup_num: newest.manifest().backup_num + 1,
-            since: series.read_ts(),
-            parent: Some(newest.digest()),
+            backup_id: latest.backup_id.clone(),
+            backup_num: latest.backup_num + 1,
+            since: latest.read_ts,
+            parent: Some(latest.digest),
             folder,
         })
     }
@@ -80,19 +109,21 @@ impl BackupPlan {
     }
 }
 
-fn mismatch(series: &Series, at: &Circumstances<'_>) -> Option<String> {
-    let manifest = series.newest().manifest();
-    if manifest.database_id != at.identity.database_id {
-        return Some("it is of another database".into());
-    }
-    if manifest.epoch != at.identity.epoch {
-        return Some("this database was restored since, or the series was continued by another copy of it".into());
-    }
-    match (manifest.key_check, at.key_check) {
-        (Some(_), None) => Some("it is encrypted, and this node has no encryption key".into()),
-        (None, Some(_)) => Some("it is not encrypted, and this node has an encryption key".into()),
-        (theirs, ours) if theirs != ours => Some("it is encrypted with another key".into()),
-        _ => None,
+impl SeriesEnd {
+    /// Why a backup of this database, made with this key, cannot continue the series.
+    pub(crate) fn mismatch(&self, identity: &Identity, key_check: Option<KeyCheck>) -> Option<String> {
+        if self.database_id != identity.database_id {
+            return Some("it is of another database".into());
+        }
+        if self.epoch != identity.epoch {
+            return Some("this database was restored since, or the series was continued by another copy of it".into());
+        }
+        match (self.key_check, key_check) {
+            (Some(_), None) => Some("it is encrypted, and this node has no encryption key".into()),
+            (None, Some(_)) => Some("it is not encrypted, and this node has an encryption key".into()),
+            (theirs, ours) if theirs != ours => Some("it is encrypted with another key".into()),
+            _ => None,
+        }
     }
 }
 

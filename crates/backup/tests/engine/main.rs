@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod model;
+mod places;
 mod support;
 
 mod damage;
@@ -9,3 +10,5 @@ mod faults;
 mod histories;
 mod node;
 mod refusals;
+mod weak_stores;
+mod write_only;

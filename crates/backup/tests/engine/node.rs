@@ -201,6 +201,7 @@ fn forge_running(home: &Home, id: u64, epoch: Option<u64>) {
         updated_at: 1_700_000_000,
         epoch,
         replaced: None,
+        note: None,
     };
     let path = home.dir.path().join(format!("p.jobs/restore-{id:x}.json"));
     fs::write(path, serde_json::to_vec(&record).unwrap()).unwrap();
