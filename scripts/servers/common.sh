@@ -33,6 +33,8 @@ declare -A pids=()
 
 say() { printf '%s: %s\n' "$(basename "$0" .sh)" "$*" >&2; }
 have() { command -v "$1" >/dev/null 2>&1; }
+# What `require` of a program says that scripts/test-servers.sh --full builds: built FILE
+built() { [ -x "$1" ] || echo "$(basename "$1") is not installed; scripts/test-servers.sh --full builds it"; }
 # Letters and digits, up to 64: random NUMBER.
 random() { head -c 1024 /dev/urandom | LC_ALL=C tr -dc 'A-Za-z0-9' | cut -c "1-$1"; }
 
@@ -82,6 +84,12 @@ await() {
     fi
     sleep 0.05
   done
+}
+# True when a process listens on a port of its own, and not another that was quicker: listens NAME PORT
+listens() {
+  local socket
+  socket=$(awk -v port="$(printf ':%04X$' "$2")" '$2 ~ port && $4 == "0A" { print $10 }' /proc/net/tcp)
+  [ -n "$socket" ] && find "/proc/${pids[$1]}/fd" -lname "socket:\[$socket\]" | grep -q .
 }
 # True when an address answers with a status: answers STATUS URL
 answers() { [ "$(curl -s -o /dev/null -m 2 -w '%{http_code}' "$2")" = "$1" ]; }

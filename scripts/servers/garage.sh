@@ -5,10 +5,10 @@
 
 binary=$servers/garage-$garage_version/bin/garage
 
-require() { [ -x "$binary" ] || echo "garage $garage_version is not installed; scripts/test-servers.sh --full builds it"; }
+require() { built "$binary"; }
 
 prepare() {
-  s3_port=$(free_port) rpc_port=$(free_port) admin_port=$(free_port)
+  s3_port=$(free_port) rpc_port=$(free_port)
   access_key=GK$(hexadecimal 12)
   mkdir -p "$dir"/{meta,data} && hexadecimal 32 >"$dir/secret-key" && configure >"$dir/garage.toml"
 }
@@ -31,15 +31,12 @@ rpc_secret = "$(hexadecimal 32)"
 s3_region = "garage"
 api_bind_addr = "127.0.0.1:$s3_port"
 root_domain = ".s3.localhost"
-
-[admin]
-api_bind_addr = "127.0.0.1:$admin_port"
 CONF
 }
 
 launch() {
   run garage "$binary" -c "$dir/garage.toml" server --single-node
-  await 30 answers 200 "http://127.0.0.1:$admin_port/health"
+  await 30 listens garage "$s3_port" && await 30 administer key list
 }
 
 populate() {

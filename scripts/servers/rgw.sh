@@ -5,12 +5,11 @@
 #   OBJECTSTORE=bluestore   objects live in a file of DIR: `kill` ends the storage too, and what was acknowledged stays
 #
 #   MIN_PART_BYTES=5242880  the smallest part of an upload but for the last; S3 says 5 MiB
-#   PAGE_OBJECTS=1000       how many objects or uploads are listed at once; S3 says 1000
 #
 # Lines it obeys besides:
 #   user NAME           makes a user, who may do nothing but own buckets; answers with access_key= and secret_key_file=
 #   quota NAME BYTES    limits what all buckets of a user may hold together, in steps of 4 KiB
-#   role NAME           makes a role that the user `main` may assume (STS), and that may do everything; answers with arn=
+#   role NAME           makes a role that `main` may assume (STS) and that may do everything; answers with arn=
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/common.sh"
 
@@ -60,6 +59,7 @@ public addr = 127.0.0.1
 cluster addr = 127.0.0.1
 ms bind ipv6 = false
 ms bind msgr1 = false
+ms bind retry delay = 1
 ms mon client mode = crc
 ms mon service mode = crc
 ms mon cluster mode = crc
@@ -103,7 +103,6 @@ rgw dns name = s3.localhost
 rgw rados pool pg num min = 1
 rgw override bucket index max shards = 1
 rgw multipart min part size = ${MIN_PART_BYTES:-5242880}
-rgw max listing results = ${PAGE_OBJECTS:-1000}
 rgw num control oids = 1
 rgw thread pool size = 32
 rgw crypt require ssl = false
@@ -120,7 +119,8 @@ launch() {
   # A gateway that asks for storage which is not up yet asks again only after ten seconds.
   await 60 storage_is_up || return
   run rgw radosgw -f -n client.rgw.tests --no-mon-config
-  await 60 answers 200 "http://127.0.0.1:$http_port/"
+  await 60 listens rgw "$http_port" && await 10 listens rgw "$https_port" &&
+    await 60 answers 200 "http://127.0.0.1:$http_port/"
 }
 
 storage_is_up() { grep -q 'state: booting -> active' "$dir/log/osd.0.log"; }

@@ -5,7 +5,7 @@
 
 binary=$servers/rusty_vault-$rusty_vault_version/bin/rvault
 
-require() { [ -x "$binary" ] || echo "rusty_vault $rusty_vault_version is not installed; scripts/test-servers.sh --full builds it"; }
+require() { built "$binary"; }
 
 prepare() {
   port=$(free_port)
@@ -29,7 +29,8 @@ CONF
 
 launch() {
   run rustyvault "$binary" server --config "$dir/config.hcl"
-  await 30 curl -s -m 2 "http://127.0.0.1:$port/v1/sys/seal-status" || return
+  await 30 listens rustyvault "$port" &&
+    await 30 curl -s -m 2 "http://127.0.0.1:$port/v1/sys/seal-status" || return
   # It is initialised once, and sealed after each start.
   [ -e "$dir/unseal-key" ] || initialise || return
   ask unseal "{\"key\":\"$(cat "$dir/unseal-key")\"}" | grep -q '"sealed": *false'

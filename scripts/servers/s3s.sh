@@ -5,7 +5,7 @@
 
 binary=$servers/s3s-fs-$s3s_fs_version/bin/s3s-fs
 
-require() { [ -x "$binary" ] || echo "s3s-fs $s3s_fs_version is not installed; scripts/test-servers.sh --full builds it"; }
+require() { built "$binary"; }
 
 prepare() {
   port=$(free_port) access_key=$(random 20)
@@ -13,8 +13,9 @@ prepare() {
 }
 
 launch() {
-  run s3s "$binary" --host 127.0.0.1 --port "$port" --access-key "$access_key" --secret-key "$(cat "$dir/secret-key")" "$dir/data"
-  await 30 answers 403 "http://127.0.0.1:$port/"
+  run s3s "$binary" --host 127.0.0.1 --port "$port" \
+    --access-key "$access_key" --secret-key "$(cat "$dir/secret-key")" "$dir/data"
+  await 30 listens s3s "$port" && await 30 answers 403 "http://127.0.0.1:$port/"
 }
 
 describe() {

@@ -33,8 +33,8 @@ storage_breaks() {
   dmsetup resume --noudevsync disk
 }
 
-# Version 4 only, which needs no port mapper; the shortest leases there are, in seconds, so that a server that comes back
-# serves soon.
+# Version 4 only, which needs no port mapper; the shortest leases there are, in seconds, so that a server that comes
+# back serves soon.
 serve() {
   mount -t nfsd nfsd /proc/fs/nfsd && mount -t rpc_pipefs rpc_pipefs /var/lib/nfs/rpc_pipefs &&
     exportfs -o rw,no_root_squash,insecure,fsid=0,no_subtree_check 127.0.0.1:$BACK && rpc.mountd -N 3 || return

@@ -31,11 +31,9 @@ impl Rgw {
         Rgw::try_start(storage, &[]).map_err(|why| skip(&why)).ok()
     }
 
-    /// Starts a gateway of one's own, in memory, that takes parts from `part_bytes` on and lists `page_objects` at once, so that small
-    /// backups have many parts and pages.
-    pub fn start_with_small(part_bytes: usize, page_objects: usize) -> Option<Rgw> {
-        let sizes = [("MIN_PART_BYTES", part_bytes.to_string()), ("PAGE_OBJECTS", page_objects.to_string())];
-        let settings: Vec<_> = sizes.iter().map(|(name, size)| (*name, size.as_str())).collect();
+    /// Starts a gateway of one's own, in memory, that takes parts from `bytes` on, so that small backups have many.
+    pub fn start_with_parts_of(bytes: usize) -> Option<Rgw> {
+        let settings = [("MIN_PART_BYTES", &*bytes.to_string())];
         Rgw::try_start(Storage::Memory, &settings).map_err(|why| skip(&why)).ok()
     }
 
