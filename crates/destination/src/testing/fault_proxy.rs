@@ -84,6 +84,12 @@ impl FaultProxy {
         self.shared.script().heal();
     }
 
+    /// Cuts listings into pages of so many entries, and tells the client to go on after the last one. Stores must take a key for a
+    /// continuation, as Ceph does.
+    pub fn set_page_entries(&self, entries: usize) {
+        self.shared.script().set_page_entries(entries);
+    }
+
     /// Every request so far, in the order of arrival.
     pub fn requests(&self) -> Vec<Request> {
         self.shared.script().requests().to_vec()

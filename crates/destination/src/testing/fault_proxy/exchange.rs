@@ -109,9 +109,13 @@ impl Exchange<'_> {
     }
 
     /// What arrives in place of the server's answer.
-    fn changed(&self, answer: Answer) -> Answer {
-        let first = self.shared.script().first_answer(self.head, &answer);
+    fn changed(&self, mut answer: Answer) -> Answer {
+        let page_entries = self.shared.script().page_entries();
         let is_listing = matches!(self.operation, Operation::List | Operation::ListMultipart);
+        if let (true, Some(entries)) = (is_listing, page_entries) {
+            answer.body = listing::first_page(&answer.body, entries);
+        }
+        let first = self.shared.script().first_answer(self.head, &answer);
         let previous = if is_listing { self.shared.script().previous_listing(&answer) } else { None };
         match self.fault {
             Some(Fault::Short) => shortened(answer),

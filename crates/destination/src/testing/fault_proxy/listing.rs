@@ -2,9 +2,30 @@
 //! matters.
 
 use bytes::Bytes;
+use percent_encoding::percent_decode_str;
 
 /// How an entry begins and ends: objects, and multipart uploads.
 const ENTRIES: [(&str, &str); 2] = [("<Contents>", "</Contents>"), ("<Upload>", "</Upload>")];
+
+/// The first entries of a page, and how to go on after them. The page itself if it has no more.
+pub(super) fn first_page(page: &Bytes, entries: usize) -> Bytes {
+    let text = String::from_utf8_lossy(page);
+    let all: Vec<String> = ENTRIES.iter().flat_map(|(begin, end)| cut(&text, begin, end).1).collect();
+    if all.len() <= entries {
+        return page.clone();
+    }
+    let last = &all[entries - 1];
+    let (key, upload) = (inside(last, "Key"), inside(last, "UploadId"));
+    let token = percent_decode_str(key).decode_utf8_lossy();
+    let markers = format!(
+        "<NextContinuationToken>{token}</NextContinuationToken><NextKeyMarker>{key}</NextKeyMarker>\
+         <NextUploadIdMarker>{upload}</NextUploadIdMarker>"
+    );
+    let cut = without_marker(&with_entries(page, |kept| kept[..entries].to_vec()));
+    let cut = String::from_utf8_lossy(&cut);
+    let at = cut.find("</IsTruncated>").map_or(cut.len(), |at| at + "</IsTruncated>".len());
+    format!("{}{markers}{}", &cut[..at], &cut[at..]).into()
+}
 
 /// A page without its entries.
 pub(super) fn without_entries(page: &Bytes) -> Bytes {
@@ -53,6 +74,13 @@ fn with_entries(page: &Bytes, change: impl Fn(Vec<String>) -> Vec<String>) -> By
         changed = format!("{}{}{}", &rest[..at], change(entries).concat(), &rest[at..]);
     }
     changed.into()
+}
+
+/// What stands in the first element of that name; nothing if there is none.
+fn inside<'a>(text: &'a str, name: &str) -> &'a str {
+    let begin = format!("<{name}>");
+    let content = text.find(&begin).map(|at| &text[at + begin.len()..]);
+    content.and_then(|content| content.split('<').next()).unwrap_or_default()
 }
 
 /// Takes every piece from `begin` to `end` out, and returns what is left and the pieces.

@@ -38,6 +38,7 @@ pub(super) struct Script {
     chance: Option<Chance>,
     first_answers: HashMap<String, Answer>,
     last_listing: Option<Answer>,
+    page_entries: Option<usize>,
     secrets: Vec<String>,
     leaks: Vec<String>,
 }
@@ -90,6 +91,14 @@ impl Script {
     /// Remembers a listing, and returns the one before.
     pub(super) fn previous_listing(&mut self, answer: &Answer) -> Option<Answer> {
         self.last_listing.replace(answer.clone())
+    }
+
+    pub(super) fn page_entries(&self) -> Option<usize> {
+        self.page_entries
+    }
+
+    pub(super) fn set_page_entries(&mut self, entries: usize) {
+        self.page_entries = Some(entries);
     }
 
     pub(super) fn watch_for(&mut self, secret: &str) {

@@ -306,6 +306,17 @@ async fn pages_are_missing_doubled_unsorted_or_without_an_end() {
 }
 
 #[tokio::test]
+async fn a_listing_is_cut_into_pages_that_say_how_to_go_on() {
+    let client = Client::new().await;
+    client.proxy.set_page_entries(2);
+    assert!(client.get("/bucket?list-type=2&prefix=").await.0.ends_with(LISTING), "a page that is not too long");
+    client.proxy.set_page_entries(1);
+    let page = client.get("/bucket?list-type=2&prefix=").await.0;
+    assert!(page.contains("<Key>a<") && !page.contains("<Key>b<"), "{page}");
+    assert!(page.contains("<IsTruncated>true</IsTruncated><NextContinuationToken>a</NextContinuationToken>"), "{page}");
+}
+
+#[tokio::test]
 async fn secrets_on_the_wire_are_found() {
     let client = Client::new().await;
     client.proxy.watch_for("hunter2");
