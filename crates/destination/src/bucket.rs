@@ -29,6 +29,11 @@ mod task;
 mod upload;
 mod verdict;
 
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,6 +47,7 @@ pub(crate) use client::{
 pub use options::BucketOptions;
 pub(crate) use refusal::{Answer, Class, Refusal, Told};
 
+use crate::destination::read_whole;
 use crate::location::BucketLocation;
 use crate::{ByteStream, CreateOnly, Destination, ObjectMeta, Put, Result, Upload};
 use place::Place;
@@ -77,13 +83,18 @@ impl Destination for BucketDestination {
     }
 
     async fn open(&self, name: &ObjectName) -> Result<ByteStream> {
-        download::open(&self.place, name).await
+        download::open(&self.place, name, u64::MAX).await
+    }
+
+    async fn get(&self, name: &ObjectName, limit_bytes: u64) -> Result<Bytes> {
+        let stream = download::open(&self.place, name, limit_bytes).await?;
+        read_whole(stream, name, &self.place.location, limit_bytes).await
     }
 
     async fn stat(&self, name: &ObjectName) -> Result<ObjectMeta> {
         let op = Operation::on(&self.place, "look at", name);
         let key = self.place.key(&op.attempt, name)?;
-        let head = op.head(&key).await.map_err(|refusal| op.refused(refusal))?;
+        let head = op.head_with_words(&key).await.map_err(|refusal| op.refused(refusal))?;
         Ok(ObjectMeta { name: name.clone(), size_bytes: head.size_bytes, modified_at: head.modified_at })
     }
 

@@ -100,7 +100,7 @@ pub enum Error {
     },
 
     /// What the place sends is not what was stored there, or makes no sense, also when asked again.
-    #[error("could not {action} {object} in {location}: what the place answers is damaged; do not rely on the object")]
+    #[error("could not {action} {object} in {location}: what the place answers does not fit, also when asked again")]
     Corrupt {
         /// What was attempted, as a verb.
         action: &'static str,

@@ -20,5 +20,5 @@ pub mod fault_proxy;
 mod faulty;
 pub mod servers;
 
-pub use conformance::conformance;
+pub use conformance::{Traits, conformance, conformance_with};
 pub use faulty::{Call, CallKind, Fault, FaultyDestination};

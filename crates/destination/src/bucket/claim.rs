@@ -5,8 +5,8 @@
 //!
 //! - It is alone: it looks whether the object exists; if so, that is the conflict. If not, it writes the object, reads it back, and
 //!   withdraws the claim.
-//! - There are others: the one whose claim sorts first waits for the others to go. Every other withdraws its claim, waits a random time,
-//!   looks whether the object exists, and begins again.
+//! - There are others: the one whose claim sorts first waits for the others to go. Every other withdraws its claim, waits until it sees
+//!   none, looks whether the object exists, and begins again.
 //!
 //! Of two writers, the one that lists later sees the claim of the other, or else its object: so both are never alone with the name free.
 //! This needs a store whose listings show what was written before (all but a few do). A store that does not show a writer its own claim is
@@ -67,6 +67,7 @@ impl Claim {
         let begun_at = Instant::now();
         while begun_at.elapsed() < op.place.options.claim_patience {
             refuse_taken(op, name, key).await?;
+            wait_for_others(op, name).await?;
             let claim = Claim::announce(op, name).await?;
             if claim.wait_until_alone(op, name, begun_at).await? {
                 return match refuse_taken(op, name, key).await {
@@ -96,9 +97,8 @@ impl Claim {
 
     /// Whether ours became the only claim. It did not if another one sorts before it, or after too long a time.
     async fn wait_until_alone(&self, op: &Operation, name: &ObjectName, begun_at: Instant) -> Result<bool> {
-        let prefix = op.place.prefix(&beside(name, &claims_on(name.file_name())));
         loop {
-            let claims = listing::all(op, &prefix).await?;
+            let claims = claims(op, name).await?;
             match self.standing(op, claims).await? {
                 Standing::Alone => return Ok(true),
                 Standing::First if begun_at.elapsed() < op.place.options.claim_patience => sleep(random_wait(op)).await,
@@ -147,6 +147,25 @@ impl Drop for Claim {
             runtime.spawn(async move { remove(&place, &key).await });
         }
     }
+}
+
+/// Announcing oneself beside others would only keep the first of them waiting. Not for ever: whose claim counts is seen from one's own.
+async fn wait_for_others(op: &Operation, name: &ObjectName) -> Result<()> {
+    let begun_at = Instant::now();
+    while begun_at.elapsed() < op.place.options.claim_patience / 4 {
+        let now = SystemTime::now();
+        let lifetime = op.place.options.claim_lifetime;
+        if claims(op, name).await?.iter().all(|claim| is_expired(claim, now, lifetime)) {
+            break;
+        }
+        sleep(random_wait(op)).await;
+    }
+    Ok(())
+}
+
+/// All claims to a name.
+async fn claims(op: &Operation, name: &ObjectName) -> Result<Vec<Listed>> {
+    listing::all(op, &op.place.prefix(&beside(name, &claims_on(name.file_name())))).await
 }
 
 fn is_expired(claim: &Listed, now: SystemTime, lifetime: Duration) -> bool {

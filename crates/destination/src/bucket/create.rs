@@ -108,25 +108,32 @@ async fn create_unprotected(op: &Operation, name: &ObjectName, key: &str, body: 
 /// write of the same bytes must be refused.
 async fn create_and_learn(op: &Operation, name: &ObjectName, key: &str, body: &Bytes) -> Result<()> {
     let mut known = op.place.protocol.lock().await;
-    if let Some(Protocol::Condition) = *known {
-        drop(known);
-        return create_conditionally(op, name, key, body).await;
+    match *known {
+        Some(Protocol::Condition) => return create_conditionally(op, name, key, body).await,
+        Some(_) => return create_unprotected(op, name, key, body).await,
+        None => {}
     }
     refuse_taken(op, name, key).await?;
     let first = op.put(key, body, Condition::Absent).await;
-    let again = match &first.answer {
-        Ok(_) => Some(op.put(key, body, Condition::Absent).await.answer),
-        Err(_) => None,
-    };
-    *known = match again.as_ref().unwrap_or(&first.answer) {
-        Err(refusal) if refusal.class == Class::Exists => Some(Protocol::Condition),
-        Err(refusal) if refusal.is_unknown_condition() => Some(unprotected(op)),
+    match &first.answer {
+        Ok(_) => *known = learn(op, key, body).await,
+        Err(refusal) if refusal.class == Class::Exists => *known = Some(Protocol::Condition),
+        Err(refusal) if refusal.is_unknown_condition() => {
+            create_unprotected(op, name, key, body).await?;
+            *known = Some(unprotected(op));
+            return Ok(());
+        }
+        Err(_) => {}
+    }
+    settle(op, name, key, body, first).await
+}
+
+/// Writes the same object again, which must be refused. Where it is not, nothing has changed but the time of the object.
+async fn learn(op: &Operation, key: &str, body: &Bytes) -> Option<Protocol> {
+    match op.put(key, body, Condition::Absent).await.answer {
         Ok(_) => Some(unprotected(op)),
+        Err(refusal) if refusal.class == Class::Exists => Some(Protocol::Condition),
         Err(_) => None,
-    };
-    match (*known, &first.answer) {
-        (Some(Protocol::Nothing), Err(_)) => create_unprotected(op, name, key, body).await,
-        _ => settle(op, name, key, body, first).await,
     }
 }
 
@@ -143,7 +150,8 @@ fn unprotected(op: &Operation) -> Protocol {
 pub(super) async fn refuse_taken(op: &Operation, name: &ObjectName, key: &str) -> Result<()> {
     match op.head(key).await {
         Ok(_) => Err(op.attempt.conflict(name)),
-        Err(refusal) if matches!(refusal.class, Class::Absent | Class::Denied) => Ok(()),
+        // Without an error document, 400 may be anything (S3 says so that a token has expired). The write will tell.
+        Err(refusal) if matches!(refusal.class, Class::Absent | Class::Denied | Class::Invalid) => Ok(()),
         Err(refusal) => Err(op.refused(refusal)),
     }
 }

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::vec;
 
 use bytes::Bytes;
-use futures::StreamExt;
-use futures::stream;
+use futures::stream::{self, StreamExt};
 use graphdb_types::ObjectName;
 use md5::{Digest, Md5};
 use tokio::time::{Instant, timeout_at};
@@ -17,7 +16,7 @@ use super::place::Place;
 use super::refusal::{Answer, Class, Refusal};
 use super::requests::{Attempts, Operation};
 use super::task::Task;
-use crate::{ByteStream, Result};
+use crate::{ByteStream, Error, Result};
 
 /// HTTP's status for a range behind the end, also for any range of an empty object.
 pub(super) const RANGE_NOT_SATISFIABLE: u16 = 416;
@@ -36,22 +35,36 @@ pub(super) struct Object {
     etag: Option<String>,
 }
 
-/// Opens an object.
-pub(super) async fn open(place: &Arc<Place>, name: &ObjectName) -> Result<ByteStream> {
+/// Opens an object. One that fits in a single range is read and verified at once, again from the start if it was replaced meanwhile; so a
+/// reader of a lease meets the old one or the new one. Of an object with more than `limit_bytes` nothing is read.
+pub(super) async fn open(place: &Arc<Place>, name: &ObjectName, limit_bytes: u64) -> Result<ByteStream> {
     let op = Arc::new(Operation::on(place, "read", name));
     let key = place.key(&op.attempt, name)?;
-    let first = Range { start: 0, end: place.options.range_bytes };
-    let (fetched, object) = match begin(&op, &key, first).await {
-        Ok(begun) => begun,
-        Err(refusal) if refusal.status == Some(RANGE_NOT_SATISFIABLE) => return open_empty(op, &key, refusal).await,
-        Err(refusal) => return Err(op.refused(refusal)),
-    };
-    let attempt = op.attempt.clone();
-    let size_bytes = object.size_bytes;
-    let download = Download::begin(op, key, object, fetched);
-    let chunks =
-        stream::unfold(download, |mut download| async { download.next().await.map(|chunk| (chunk, download)) });
-    Ok(ByteStream::new(attempt, size_bytes, chunks))
+    let mut attempts = Attempts::begin();
+    loop {
+        let first = Range { start: 0, end: place.options.range_bytes };
+        let (fetched, object) = match begin(&op, &key, first).await {
+            Ok(begun) => begun,
+            Err(refusal) if refusal.status == Some(RANGE_NOT_SATISFIABLE) => {
+                return open_empty(op, &key, refusal).await;
+            }
+            Err(refusal) => return Err(op.refused(refusal)),
+        };
+        let size_bytes = object.size_bytes;
+        if size_bytes > limit_bytes {
+            let location = place.location.clone();
+            return Err(Error::TooLarge { name: name.clone(), location, size_bytes, limit_bytes });
+        }
+        let mut download = Download::begin(Arc::clone(&op), key.clone(), object, fetched);
+        if size_bytes > place.options.range_bytes {
+            return Ok(download.into_stream());
+        }
+        match download.read_whole().await {
+            Ok(()) => return Ok(download.into_stream()),
+            Err(refusal) if op.may_repeat(&mut attempts, place.options.stall_timeout, &refusal).await => {}
+            Err(refusal) => return Err(op.refused(refusal)),
+        }
+    }
 }
 
 /// The answer to a range of an empty object is an error, and so is that to a store's confusion.
@@ -74,7 +87,7 @@ pub(super) async fn begin(op: &Operation, key: &str, range: Range) -> Answer<(Fe
             }
             Err(refusal) => refusal,
         };
-        if !op.may_repeat(&mut attempts, 0, &refusal).await {
+        if !op.may_repeat(&mut attempts, op.place.options.stall_timeout, &refusal).await {
             return Err(refusal);
         }
     }
@@ -97,7 +110,7 @@ pub(super) async fn read_range(
         if wanted.start - reached >= op.place.options.stall_bytes {
             attempts = Attempts::begin();
         }
-        if !op.may_repeat(&mut attempts, 0, &refusal).await {
+        if !op.may_repeat(&mut attempts, op.place.options.stall_timeout, &refusal).await {
             return Err(refusal);
         }
     }
@@ -158,12 +171,9 @@ async fn read_body(op: &Operation, mut fetched: Fetched, wanted: &mut Range, chu
     }
 }
 
+/// Asking for the rest of the old object again is no use.
 fn replaced() -> Refusal {
-    Refusal {
-        // Not to be repeated: what was delivered already is of the old object.
-        class: Class::Invalid,
-        ..Refusal::nonsense("the object was replaced while it was being read; read it again")
-    }
+    Refusal::plain(Class::Exists, "the object was replaced while it was being read; read it again".into())
 }
 
 impl Range {
@@ -212,24 +222,51 @@ impl Download {
         download
     }
 
+    fn into_stream(self) -> ByteStream {
+        let (attempt, size_bytes) = (self.op.attempt.clone(), self.object.size_bytes);
+        let chunks =
+            stream::unfold(self, |mut download| async { download.next().await.map(|chunk| (chunk, download)) });
+        ByteStream::new(attempt, size_bytes, chunks)
+    }
+
     async fn next(&mut self) -> Option<Result<Bytes>> {
         loop {
             if let Some(chunk) = self.ready.next() {
-                self.digest.iter_mut().for_each(|digest| digest.update(&chunk));
                 return Some(Ok(chunk));
             }
             while self.next_start < self.object.size_bytes && self.ranges.len() < self.op.place.options.ranges_in_flight
             {
                 self.begin_range(None);
             }
-            let Some(range) = self.ranges.pop_front() else {
-                return self.check_digest().err().map(|refusal| Err(self.op.refused(refusal)));
-            };
-            match range.await {
-                Ok(chunks) => self.ready = chunks.into_iter(),
+            match self.next_range().await {
+                Ok(true) => {}
+                Ok(false) => return None,
                 Err(refusal) => return Some(Err(self.op.refused(refusal))),
             }
         }
+    }
+
+    /// Reads an object that is a single range.
+    async fn read_whole(&mut self) -> Answer<()> {
+        self.next_range().await?;
+        self.check_digest()
+    }
+
+    /// Waits for the next range; `false` after the last one.
+    async fn next_range(&mut self) -> Answer<bool> {
+        let Some(range) = self.ranges.pop_front() else {
+            return self.check_digest().map(|()| false);
+        };
+        let chunks = range.await.map_err(|refusal| match refusal.class {
+            // The caller must not take it for a name that is taken.
+            Class::Exists => Refusal { class: Class::Corrupt, ..refusal },
+            _ => refusal,
+        })?;
+        for chunk in &chunks {
+            self.digest.iter_mut().for_each(|digest| digest.update(chunk));
+        }
+        self.ready = chunks.into_iter();
+        Ok(true)
     }
 
     fn begin_range(&mut self, begun: Option<Fetched>) {

@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use super::client::Listed;
+use super::options::BucketOptions;
 use super::place::Place;
 use super::refusal::Refusal;
 use super::requests::Operation;
 use crate::names::is_reserved;
-use crate::{ObjectMeta, Result};
+use crate::{Error, ObjectMeta, Result};
 
 /// Objects whose names begin with `prefix`, by the bytes of their names.
 ///
@@ -28,7 +30,14 @@ fn meta(place: &Place, listed: Listed) -> Option<ObjectMeta> {
         return None;
     };
     let reserved = name.segments().any(is_reserved);
-    (!reserved).then_some(ObjectMeta { name, size_bytes: listed.size_bytes, modified_at: listed.modified_at })
+    let modified_at = whole_seconds(listed.modified_at);
+    (!reserved).then_some(ObjectMeta { name, size_bytes: listed.size_bytes, modified_at })
+}
+
+/// A listing may tell milliseconds; the headers of HTTP, in which a store tells of one object, cannot.
+pub(super) fn whole_seconds(at: SystemTime) -> SystemTime {
+    let age = at.duration_since(SystemTime::UNIX_EPOCH);
+    age.map_or(at, |age| SystemTime::UNIX_EPOCH + Duration::from_secs(age.as_secs()))
 }
 
 /// Everything whose key begins with `prefix`, each once, by the bytes of the key: claims and objects of others too.
@@ -47,13 +56,23 @@ pub(super) async fn all(op: &Operation, prefix: &str) -> Result<Vec<Listed>> {
         }
         let options = &op.place.options;
         if listing.objects.len() > options.listed_objects || listing.tokens.len() > options.listed_pages {
-            let why =
-                format!("there are more than {} objects or {} pages", options.listed_objects, options.listed_pages);
-            return Err(op.refused(Refusal::nonsense(why)));
+            return Err(too_large(op, options));
         }
         after = Some(next);
     }
     Ok(listing.objects.into_values().collect())
+}
+
+fn too_large(op: &Operation, options: &BucketOptions) -> Error {
+    let most =
+        format!("there are more than {} objects, or {} pages of them", options.listed_objects, options.listed_pages);
+    Error::Misconfigured {
+        action: op.attempt.action,
+        object: op.attempt.object(),
+        location: op.attempt.location.clone(),
+        advice: "there is too much in it; give the backups a bucket or a folder of their own".into(),
+        source: most.into(),
+    }
 }
 
 #[derive(Default)]

@@ -29,6 +29,8 @@ pub struct BucketOptions {
     pub operation_patience: Duration,
     /// How long a request may take, besides the time for its bytes.
     pub answer_timeout: Duration,
+    /// How long completing an upload in parts may take. S3 says that it takes minutes for large objects.
+    pub complete_timeout: Duration,
     /// Bytes a second that a request must reach. Four parts at once over 1 Mbit/s have 31 kB/s each.
     pub least_rate_bytes: u64,
     /// In any such time a body being read must bring [`BucketOptions::stall_bytes`].
@@ -65,6 +67,7 @@ impl Default for BucketOptions {
             request_patience: Duration::from_secs(120),
             operation_patience: Duration::from_secs(180),
             answer_timeout: Duration::from_secs(30),
+            complete_timeout: Duration::from_secs(300),
             least_rate_bytes: 16 << 10,
             stall_timeout: Duration::from_secs(30),
             stall_bytes: 128 << 10,
@@ -80,7 +83,7 @@ impl Default for BucketOptions {
 
 impl BucketOptions {
     /// How long one attempt of a request that moves `bytes` may take.
-    pub(super) fn attempt_timeout(&self, bytes: usize) -> Duration {
+    pub(super) fn attempt_timeout(&self, bytes: u64) -> Duration {
         self.answer_timeout + Duration::from_secs_f64(bytes as f64 / self.least_rate_bytes.max(1) as f64)
     }
 

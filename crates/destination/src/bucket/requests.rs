@@ -20,8 +20,8 @@ use crate::error::Attempt;
 pub(super) struct Operation {
     pub(super) place: Arc<Place>,
     pub(super) attempt: Attempt,
-    /// When the store last answered, or the operation began.
-    answered_at: Mutex<Instant>,
+    /// When the first of the requests began that have had no answer since; `None` while the store answers.
+    failing_since: Mutex<Option<Instant>>,
 }
 
 /// The answer to a request that may have been repeated.
@@ -33,10 +33,11 @@ pub(super) struct Outcome<T> {
 
 /// A request, for the log and for its timeout.
 #[derive(Clone, Copy)]
-pub(super) struct Request<'a> {
+struct Request<'a> {
     verb: &'static str,
     key: &'a str,
-    bytes: usize,
+    bytes: u64,
+    timeout: Duration,
 }
 
 /// The attempts of one request so far.
@@ -80,7 +81,11 @@ impl Operation {
     }
 
     fn new(place: &Arc<Place>, attempt: Attempt) -> Operation {
-        Operation { place: Arc::clone(place), attempt, answered_at: Mutex::new(Instant::now()) }
+        Operation { place: Arc::clone(place), attempt, failing_since: Mutex::new(None) }
+    }
+
+    fn request<'a>(&self, verb: &'static str, key: &'a str, bytes: u64) -> Request<'a> {
+        Request { verb, key, bytes, timeout: self.place.options.attempt_timeout(bytes) }
     }
 
     /// The error that the caller gets for a refusal.
@@ -89,19 +94,19 @@ impl Operation {
     }
 
     pub(super) async fn put(&self, key: &str, body: &Bytes, condition: Condition) -> Outcome<Stored> {
-        let request = Request { verb: "PutObject", key, bytes: body.len() };
+        let request = self.request("PutObject", key, body.len() as u64);
         self.repeat(request, || self.place.client.put(key, body.clone(), condition)).await
     }
 
     pub(super) async fn create_multipart(&self, key: &str) -> Answer<String> {
-        let request = Request { verb: "CreateMultipartUpload", key, bytes: 0 };
+        let request = self.request("CreateMultipartUpload", key, 0);
         self.repeat(request, || self.place.client.create_multipart(key)).await.answer
     }
 
     /// Uploads a part. The answer's ETag must fit the bytes.
     pub(super) async fn upload_part(&self, key: &str, upload_id: &str, number: u32, body: &Bytes) -> Answer<Part> {
         let md5 = etag::md5_of(body).await;
-        let request = Request { verb: "UploadPart", key, bytes: body.len() };
+        let request = self.request("UploadPart", key, body.len() as u64);
         let upload = || async {
             let part = self.place.client.upload_part(key, upload_id, number, body.clone()).await?;
             match self.place.etag_fits(&part.etag, &md5) {
@@ -119,12 +124,13 @@ impl Operation {
         parts: &[Part],
         condition: Condition,
     ) -> Outcome<Stored> {
-        let request = Request { verb: "CompleteMultipartUpload", key, bytes: 0 };
+        let timeout = self.place.options.complete_timeout;
+        let request = Request { timeout, ..self.request("CompleteMultipartUpload", key, 0) };
         self.repeat(request, || self.place.client.complete_multipart(key, upload_id, parts, condition)).await
     }
 
     pub(super) async fn abort_multipart(&self, key: &str, upload_id: &str) -> Answer<()> {
-        let request = Request { verb: "AbortMultipartUpload", key, bytes: 0 };
+        let request = self.request("AbortMultipartUpload", key, 0);
         match self.repeat(request, || self.place.client.abort_multipart(key, upload_id)).await.answer {
             Err(refusal) if refusal.class == Class::NoUpload => Ok(()),
             answer => answer,
@@ -132,13 +138,14 @@ impl Operation {
     }
 
     pub(super) async fn list_multipart(&self, prefix: &str, after: Option<&UploadMarker>) -> Answer<UploadPage> {
-        let request = Request { verb: "ListMultipartUploads", key: prefix, bytes: 0 };
+        let request = self.request("ListMultipartUploads", prefix, 0);
         self.repeat(request, || self.place.client.list_multipart(prefix, after)).await.answer
     }
 
     /// Opens a range once; reading its body is a part of the attempt, so the caller repeats both.
     pub(super) async fn get_once(&self, key: &str, range: Range<u64>, etag: Option<&str>) -> Answer<Fetched> {
-        let request = Request { verb: "GetObject", key, bytes: 0 };
+        let bytes = range.end - range.start;
+        let request = Request { bytes, ..self.request("GetObject", key, 0) };
         let answer = self.ask(request, self.place.client.get(key, range, etag)).await;
         match answer {
             // A proxy or a web server has a 404 of its own.
@@ -149,14 +156,26 @@ impl Operation {
         }
     }
 
+    /// Size, time and ETag. The answer to this request has no words; those of a refusal are asked for by another one.
+    pub(super) async fn head_with_words(&self, key: &str) -> Answer<Head> {
+        let refusal = match self.head(key).await {
+            Err(refusal) if refusal.class != Class::Absent && refusal.code.is_none() => refusal,
+            answer => return answer,
+        };
+        match self.get_once(key, 0..1, None).await {
+            Err(words) if words.code.is_some() && words.class != Class::Absent => Err(words),
+            _ => Err(refusal),
+        }
+    }
+
     pub(super) async fn head(&self, key: &str) -> Answer<Head> {
-        let request = Request { verb: "HeadObject", key, bytes: 0 };
+        let request = self.request("HeadObject", key, 0);
         self.repeat(request, || self.place.client.head(key)).await.answer
     }
 
     /// Looks until the object is as it must be, because some stores show old states for a moment.
     pub(super) async fn head_until(&self, key: &str, is_right: impl Fn(&Head) -> bool + Send + Sync) -> Answer<Head> {
-        let request = Request { verb: "HeadObject", key, bytes: 0 };
+        let request = self.request("HeadObject", key, 0);
         let is_right = &is_right;
         let look = || async move {
             match self.place.client.head(key).await {
@@ -176,17 +195,17 @@ impl Operation {
     }
 
     pub(super) async fn list(&self, prefix: &str, after: Option<&str>) -> Answer<ListPage> {
-        let request = Request { verb: "ListObjectsV2", key: prefix, bytes: 0 };
+        let request = self.request("ListObjectsV2", prefix, 0);
         self.repeat(request, || self.place.client.list(prefix, after)).await.answer
     }
 
     pub(super) async fn delete(&self, key: &str) -> Outcome<()> {
-        let request = Request { verb: "DeleteObject", key, bytes: 0 };
+        let request = self.request("DeleteObject", key, 0);
         self.repeat(request, || self.place.client.delete(key)).await
     }
 
     /// Asks until there is an answer that asking again would not change, or patience ends.
-    pub(super) async fn repeat<T, F>(&self, request: Request<'_>, ask: impl Fn() -> F + Send) -> Outcome<T>
+    async fn repeat<T, F>(&self, request: Request<'_>, ask: impl Fn() -> F + Send) -> Outcome<T>
     where
         F: Future<Output = Answer<T>> + Send,
     {
@@ -194,23 +213,27 @@ impl Operation {
         loop {
             let maybe_done = attempts.made > 0;
             match self.ask(request, ask()).await {
-                Err(refusal) if self.may_repeat(&mut attempts, request.bytes, &refusal).await => {}
+                Err(refusal) if self.may_repeat(&mut attempts, request.timeout, &refusal).await => {}
                 answer => return Outcome { answer, maybe_done },
             }
         }
     }
 
     /// Counts a refused attempt and, if there may be another one, waits until it is time.
-    pub(super) async fn may_repeat(&self, attempts: &mut Attempts, bytes: usize, refusal: &Refusal) -> bool {
+    pub(super) async fn may_repeat(
+        &self,
+        attempts: &mut Attempts,
+        attempt_timeout: Duration,
+        refusal: &Refusal,
+    ) -> bool {
         attempts.made += 1;
         let options = &self.place.options;
         if !refusal.is_passing() || attempts.made >= options.attempts {
             return false;
         }
         let wait = options.wait_after(attempts.made, refusal.retry_after);
-        let attempt_timeout = options.attempt_timeout(bytes);
         let patient = attempts.begun_at.elapsed() + wait <= options.request_patience + attempt_timeout
-            && self.unanswered_for() + wait <= options.operation_patience + attempt_timeout;
+            && self.failing_for() + wait <= options.operation_patience + attempt_timeout;
         if patient {
             tracing::debug!(action = self.attempt.action, object = %self.attempt.object(), %refusal, ?wait, "asking the store again");
             tokio::time::sleep(wait).await;
@@ -221,12 +244,10 @@ impl Operation {
     /// One attempt, with a timeout, noted in the log.
     async fn ask<T>(&self, request: Request<'_>, work: impl Future<Output = Answer<T>> + Send) -> Answer<T> {
         let begun_at = Instant::now();
-        let timeout = self.place.options.attempt_timeout(request.bytes);
-        let answer = tokio::time::timeout(timeout, work).await.unwrap_or_else(|_| Err(Refusal::timeout(timeout)));
+        let answer = tokio::time::timeout(request.timeout, work).await;
+        let answer = answer.unwrap_or_else(|_| Err(Refusal::timeout(request.timeout)));
         let refusal = answer.as_ref().err();
-        if refusal.is_none_or(|refusal| !refusal.is_passing()) {
-            *self.answered_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
-        }
+        self.note(begun_at, refusal);
         let millis = begun_at.elapsed().as_millis() as u64;
         match self.place.trace {
             true => log_request!(info, request, millis, refusal),
@@ -235,8 +256,17 @@ impl Operation {
         answer
     }
 
-    fn unanswered_for(&self) -> Duration {
-        self.answered_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    fn note(&self, begun_at: Instant, refusal: Option<&Refusal>) {
+        let mut failing_since = self.failing_since.lock().unwrap_or_else(PoisonError::into_inner);
+        *failing_since = match refusal {
+            Some(refusal) if refusal.is_passing() => Some(failing_since.unwrap_or(begun_at)),
+            _ => None,
+        };
+    }
+
+    fn failing_for(&self) -> Duration {
+        let failing_since = self.failing_since.lock().unwrap_or_else(PoisonError::into_inner);
+        failing_since.map_or(Duration::ZERO, |since| since.elapsed())
     }
 }
 

@@ -4,6 +4,9 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use graphdb_types::ObjectName;
+use percent_encoding::percent_decode_str;
+
 use super::client::{PendingUpload, UploadMarker};
 use super::listing;
 use super::place::Place;
@@ -24,14 +27,23 @@ pub(super) async fn sweep(place: &Arc<Place>, older_than: Duration) -> Result<Ve
 async fn sweep_uploads(op: &Operation, older_than: Duration) -> Result<Vec<String>> {
     let mut swept = Vec::new();
     for upload in pending_uploads(op).await? {
-        let Some(name) = op.place.name_of(&upload.key).filter(is_name_of_backup) else { continue };
+        let Some((key, name)) = our_upload(op, &upload.key) else { continue };
         if !is_older(upload.begun_at, older_than) {
             continue;
         }
-        op.abort_multipart(&upload.key, &upload.upload_id).await.map_err(|refusal| op.refused(refusal))?;
+        op.abort_multipart(&key, &upload.upload_id).await.map_err(|refusal| op.refused(refusal))?;
         swept.push(format!("{name} (upload {})", upload.upload_id));
     }
     Ok(swept)
+}
+
+/// The key and name of an upload, if it is to a name of a backup. Ceph percent-encodes keys in this listing without saying so.
+fn our_upload(op: &Operation, key: &str) -> Option<(String, ObjectName)> {
+    let decoded = percent_decode_str(key).decode_utf8().ok();
+    [Some(key), decoded.as_deref()].into_iter().flatten().find_map(|key| {
+        let name = op.place.name_of(key).filter(is_name_of_backup)?;
+        Some((key.to_owned(), name))
+    })
 }
 
 async fn pending_uploads(op: &Operation) -> Result<Vec<PendingUpload>> {

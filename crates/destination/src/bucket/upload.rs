@@ -17,10 +17,12 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use graphdb_types::ObjectName;
 
-use super::client::{Condition, Head, Part};
-use super::create;
+use super::claim::Claim;
+use super::client::{Condition, Head, Part, Stored};
+use super::create::{self, Protocol};
 use super::etag;
 use super::place::Place;
+use super::probe::protocol;
 use super::refusal::{Answer, Class, Refusal};
 use super::requests::{Operation, Outcome};
 use super::task::Task;
@@ -193,23 +195,35 @@ impl PartsUpload {
     /// Makes the object of its parts, if the name is still free.
     async fn finish(&mut self, name: &ObjectName) -> Result<()> {
         self.wait_until_at_most(0).await?;
-        // Some stores ignore the condition in the next request.
-        create::refuse_taken(&self.op, name, &self.key).await?;
-        let Outcome { answer, maybe_done } = self.complete().await;
-        match answer {
-            Ok(stored) => self.verify(stored.etag).await?,
-            Err(refusal) if maybe_done && matches!(refusal.class, Class::Exists | Class::NoUpload | Class::Absent) => {
-                self.find_out(name, refusal).await?;
+        match protocol(&self.op, name).await? {
+            Some(Protocol::Claims) => {
+                let claim = Claim::take(&self.op, name, &self.key).await?;
+                let result = claim.use_for(self.give_name(name), &self.op).await;
+                claim.withdraw().await;
+                result?;
             }
-            Err(refusal) if refusal.class == Class::Exists => return Err(self.op.attempt.conflict(name)),
-            Err(refusal) => return Err(self.op.refused(refusal)),
+            // Some stores honour the condition of a write, and not that of completing an upload.
+            _ => {
+                create::refuse_taken(&self.op, name, &self.key).await?;
+                self.give_name(name).await?;
+            }
         }
         self.over = true;
         Ok(())
     }
 
+    async fn give_name(&self, name: &ObjectName) -> Result<()> {
+        let Outcome { answer, maybe_done } = self.complete().await;
+        match answer {
+            Ok(stored) => self.verify(stored.etag).await,
+            Err(refusal) if maybe_done && !refusal.is_passing() => self.find_out(name, refusal).await,
+            Err(refusal) if refusal.class == Class::Exists => Err(self.op.attempt.conflict(name)),
+            Err(refusal) => Err(self.op.refused(refusal)),
+        }
+    }
+
     /// Completes on condition that the name is free; without, where the store does not take the condition.
-    async fn complete(&self) -> Outcome<super::client::Stored> {
+    async fn complete(&self) -> Outcome<Stored> {
         let conditional = self.op.complete_multipart(&self.key, &self.id, &self.sent, Condition::Absent).await;
         match &conditional.answer {
             Err(refusal) if refusal.is_unknown_condition() => {
@@ -230,14 +244,14 @@ impl PartsUpload {
 
     /// The answer was lost, and now the name is taken or the upload is gone.
     async fn find_out(&self, name: &ObjectName, refusal: Refusal) -> Result<()> {
-        let upload_is_gone = refusal.class != Class::Exists;
+        let upload_is_gone = matches!(refusal.class, Class::NoUpload | Class::Absent);
         let unknown = |why: String| {
             Err(self.op.attempt.unavailable(format!(
                 "the answer to the last request of the upload was lost, and whether the object was written is not known: {why}"
             )))
         };
         match self.op.head(&self.key).await {
-            Err(looked) => unknown(looked.to_string()),
+            Err(looked) => unknown(format!("{refusal}; then, looking for it: {looked}")),
             Ok(head) => match (self.is_ours(&head, None), upload_is_gone) {
                 (Ok(Proof::Etag), _) | (Ok(Proof::Size), true) => Ok(()),
                 (Ok(Proof::Size), false) => {
