@@ -6,7 +6,7 @@ mod node;
 mod places;
 
 pub(crate) use client::Client;
-pub(crate) use command::{Output, Running, bin_dir, clean, cli, spawn_cli};
+pub(crate) use command::{Output, Running, bin_dir, clean, cli, cli_with, graphdb, spawn_cli};
 pub(crate) use node::Node;
 pub(crate) use places::{
     Folder, copy_tree, folders, has_lock, manifests, noise, sample, shared, temp_dir, tree, workspace,

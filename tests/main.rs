@@ -17,3 +17,4 @@ mod readme;
 mod road;
 mod stop;
 mod two_writers;
+mod vault;

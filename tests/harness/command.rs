@@ -92,7 +92,7 @@ fn collect(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
 }
 
 /// The command that is tested, without settings of whoever runs the tests.
-pub(super) fn graphdb() -> Command {
+pub(crate) fn graphdb() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_graphdb"));
     clean(&mut command);
     command
@@ -102,7 +102,8 @@ pub(super) fn graphdb() -> Command {
 pub(crate) fn clean(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        if text.starts_with("GRAPHDB_") || text == "RUST_LOG" || text.to_lowercase().ends_with("_proxy") {
+        let is_setting = ["GRAPHDB_", "AWS_", "MINIO_", "VAULT_"].iter().any(|prefix| text.starts_with(prefix));
+        if is_setting || text == "RUST_LOG" || text.to_lowercase().ends_with("_proxy") {
             command.env_remove(&name);
         }
     }
@@ -112,6 +113,12 @@ pub(crate) fn clean(command: &mut Command) {
 #[track_caller]
 pub(crate) fn cli(args: &[&str]) -> Output {
     spawn_cli(args).wait()
+}
+
+/// As [`cli`], with these variables in its environment.
+#[track_caller]
+pub(crate) fn cli_with(variables: &[(&str, &str)], args: &[&str]) -> Output {
+    Running::start(graphdb().envs(variables.iter().copied()).args(args)).wait()
 }
 
 /// Starts `graphdb` with these arguments.

@@ -99,6 +99,9 @@ pub enum Error {
         /// Why it could not be removed.
         source: destination::Error,
     },
+    /// The node's key guard found that backups must not be encrypted with its key any more.
+    #[error("{0}")]
+    KeyRefused(String),
     /// The lock was taken by somebody else while the backup ran.
     #[error("the lock on {location} was lost while the backup ran; no backup was recorded")]
     LockLost {

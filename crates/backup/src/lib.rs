@@ -26,6 +26,7 @@ mod download;
 mod merge;
 mod restore;
 
+mod guard;
 mod jobs;
 mod node;
 mod swap;
@@ -35,6 +36,7 @@ pub use catalogue::{BackupListing, Catalogue, list_backups, read_catalogue};
 pub use error::{Error, Result};
 pub use graphdb_archive::EncryptionKey;
 pub use graphdb_destination::{Credentials, LocationRequest, Locations};
+pub use guard::KeyGuard;
 pub use jobs::{JobKind, JobRecord, JobStatus};
 pub use lock::LocationLock;
 pub use node::{BackupDone, Node, NodeOptions};

@@ -14,6 +14,7 @@ use tokio::task;
 use crate::backup::{BackupContext, take_backup};
 use crate::catalogue::{BackupListing, list_backups};
 use crate::error::{Error, Result};
+use crate::guard::KeyGuard;
 use crate::jobs::{JobKind, JobRecord, JobStatus, Jobs};
 use crate::plan::BackupRequest;
 use crate::progress::Progress;
@@ -30,6 +31,8 @@ pub struct NodeOptions {
     pub backup: BackupContext,
     /// How long the store that a restore replaced is kept.
     pub keep_replaced: Duration,
+    /// Who is asked before each backup whether the key of `backup` may still be used.
+    pub key_guard: Option<Arc<dyn KeyGuard>>,
 }
 
 impl Default for NodeOptions {
@@ -38,6 +41,7 @@ impl Default for NodeOptions {
             store: StoreOptions::default(),
             backup: BackupContext::default(),
             keep_replaced: Duration::from_secs(24 * 3600),
+            key_guard: None,
         }
     }
 }
@@ -180,6 +184,7 @@ impl Node {
             // Callers of one node wait for each other only as long as it takes to be told that the location is locked.
             let _one_at_a_time =
                 Arc::clone(&self.inner.backup).try_lock_owned().map_err(|_| self.busy(task_id, &request))?;
+            self.check_key().await?;
             let store = self.any_store()?;
             let destination = self.locations().open(&request.destination).await?;
             let (context, memory) = (&self.inner.options.backup, Some(&self.inner.memory));
@@ -198,6 +203,14 @@ impl Node {
         record.note = outcome.as_ref().ok().and_then(|done| done.note.clone());
         self.inner.jobs.put(record)?;
         outcome
+    }
+
+    /// Whether backups may go on being encrypted with the key that the node holds.
+    async fn check_key(&self) -> Result<()> {
+        match (&self.inner.options.key_guard, &self.inner.options.backup.key) {
+            (Some(guard), Some(key)) => guard.check(key).await.map_err(Error::KeyRefused),
+            _ => Ok(()),
+        }
     }
 
     /// Names the backup that is in the way: a node takes one at a time, also to different locations.

@@ -47,7 +47,7 @@ enum Command {
     /// List the backups at a location
     Lsbackup(LsbackupArgs),
     /// Restore a backup into directories that a node can then serve (offline)
-    Restore(RestoreArgs),
+    Restore(Box<RestoreArgs>),
     /// Write a graph of films to try graphdb with
     Sample(SampleArgs),
     /// Say whether a node is healthy, by exit code
@@ -81,7 +81,7 @@ fn execute(command: Command) -> anyhow::Result<()> {
         Command::Live(args) => live::run(args),
         Command::Backup(args) => backup::run(args),
         Command::Lsbackup(args) => lsbackup::run(args),
-        Command::Restore(args) => restore::run(args),
+        Command::Restore(args) => restore::run(*args),
         Command::Sample(args) => sample::run(args),
         Command::Health(args) => health::run(args),
         Command::Version => {

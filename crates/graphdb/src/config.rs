@@ -19,9 +19,10 @@ use graphdb_archive::GzipLevel;
 use graphdb_server::Whitelist;
 
 use crate::failure::misuse;
-use flags::{IGNORED, IGNORED_SWITCHES, Layer, REFUSED};
+use crate::keys::{KeySource, VAULT_ACL_FIELD, VaultSurroundings, key_source, surroundings};
+use flags::{IGNORED, IGNORED_SWITCHES, REFUSED};
 
-pub(crate) use flags::ServeFlags;
+pub(crate) use flags::{Layer, NO_ACL, ServeFlags};
 
 /// How `serve` serves.
 #[derive(Debug)]
@@ -32,12 +33,16 @@ pub(crate) struct Config {
     /// Whether the whitelist names anybody.
     pub(crate) is_whitelisted: bool,
     pub(crate) token: Option<Token>,
-    pub(crate) encryption_key_file: Option<PathBuf>,
+    /// Where the key of backups is; without one they are not encrypted.
+    pub(crate) key: Option<KeySource>,
+    pub(crate) vault: VaultSurroundings,
     pub(crate) gzip_level: GzipLevel,
     pub(crate) cache_bytes: usize,
     pub(crate) keep_replaced: Duration,
     pub(crate) log_format: LogFormat,
     pub(crate) sync: bool,
+    /// Whether a crash may write the process's memory, with its secrets, to a file.
+    pub(crate) core_dumps: bool,
     /// Names of flags that were given and mean nothing here.
     pub(crate) ignored: Vec<String>,
 }
@@ -73,6 +78,19 @@ type Member = (&'static str, Option<&'static str>);
 const SUPER_FLAGS: &[(&str, &[Member])] = &[
     ("security", &[("whitelist", Some("whitelist")), ("token", Some("auth-token"))]),
     ("encryption", &[("key-file", Some("encryption-key-file"))]),
+    (
+        "vault",
+        &[
+            ("addr", Some("vault-addr")),
+            ("role-id-file", Some("vault-roleid-file")),
+            ("secret-id-file", Some("vault-secretid-file")),
+            ("path", Some("vault-path")),
+            ("enc-field", Some("vault-field")),
+            ("enc-format", Some("vault-format")),
+            ("acl-field", Some(VAULT_ACL_FIELD)),
+            ("acl-format", None),
+        ],
+    ),
     ("cache", &[("size-mb", Some("cache-mb")), ("percentage", None), ("remove-on-update", None)]),
 ];
 
@@ -104,15 +122,14 @@ impl Config {
                 .unwrap_or_default(),
             is_whitelisted: !whitelist.is_empty(),
             token: settings.token()?,
-            encryption_key_file: settings
-                .text("encryption-key-file")
-                .filter(|path| !path.is_empty())
-                .map(PathBuf::from),
+            key: key_source(|name| settings.find(name).map(|(layer, text)| (text, layer.source.as_str())))?,
+            vault: surroundings(settings.text("vault-ca-file").filter(|path| !path.is_empty()).map(str::to_owned)),
             gzip_level: settings.read("gzip-level", gzip_level)?.unwrap_or_default(),
             cache_bytes: settings.read("cache-mb", |text| value::number(text, 1, MAX_CACHE_MB))?.unwrap_or(256) << 20,
             keep_replaced: settings.read("keep-replaced", value::duration)?.unwrap_or(Duration::from_secs(24 * 3600)),
             log_format: settings.read("log-format", log_format)?.unwrap_or(LogFormat::Text),
             sync: settings.read("sync", value::switch)?.unwrap_or(true),
+            core_dumps: settings.read("core-dumps", value::switch)?.unwrap_or(false),
             ignored: settings.ignored(),
         })
     }
@@ -185,7 +202,7 @@ impl Settings {
 }
 
 /// Puts the members of super-flags beside the other settings of their layer.
-fn expand(mut layer: Layer) -> anyhow::Result<Layer> {
+pub(crate) fn expand(mut layer: Layer) -> anyhow::Result<Layer> {
     for (super_flag, known) in SUPER_FLAGS {
         let Some(text) = layer.get(super_flag) else { continue };
         let wrong = |why: String| misuse(format!("--{super_flag} ({}): {why}", layer.source));

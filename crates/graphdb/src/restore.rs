@@ -9,7 +9,7 @@ use graphdb_backup::{Locations, Progress, RestoreReport, RestoreRequest, restore
 
 use crate::client::Client;
 use crate::failure::misuse;
-use crate::keys::read_encryption_key;
+use crate::keys::{KeyFlags, KeySource, keep_out_of_core_dumps, read_key};
 use crate::progress::{Reporter, Stand, grouped};
 
 /// Restores a backup into directories that a node can then serve. No node may be running on them.
@@ -50,24 +50,29 @@ pub(crate) struct RestoreArgs {
     #[arg(long, value_name = "N", env = "GRAPHDB_BACKUP_NUM", default_value_t = 0, allow_negative_numbers = true)]
     backup_num: i64,
 
-    /// File with the key of an encrypted series
-    #[arg(long, value_name = "FILE", env = "GRAPHDB_ENCRYPTION_KEY_FILE")]
-    encryption_key_file: Option<PathBuf>,
-
     /// File with the token of the node at --zero
     #[arg(long, value_name = "FILE", env = "GRAPHDB_AUTH_TOKEN_FILE")]
     auth_token_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    key: KeyFlags,
 }
 
 /// Runs `graphdb restore`.
 pub(crate) fn run(args: RestoreArgs) -> anyhow::Result<()> {
-    let request = request(&args)?;
+    keep_out_of_core_dumps();
+    let mut request = request(&args)?;
+    let key = args.key.source()?;
     let zero = zero(&args)?;
+    if let Some(address) = key.as_ref().and_then(KeySource::overheard) {
+        tracing::warn!(%address, "the key comes from Vault over http: who is on the way can read it; use https");
+    }
+    let runtime = tokio::runtime::Runtime::new().context("start")?;
+    request.key = key.map(|source| runtime.block_on(read_key(source))).transpose()?;
     let begin = Instant::now();
     let progress = Progress::default();
     let report = {
         let _reporter = show(progress.clone());
-        let runtime = tokio::runtime::Runtime::new().context("start")?;
         runtime
             .block_on(restore_offline(&Locations::default(), &request, &args.postings, &progress))
             .context("restore")?
@@ -86,7 +91,7 @@ fn request(args: &RestoreArgs) -> anyhow::Result<RestoreRequest> {
         location: args.location.clone().into(),
         backup_id: args.backup_id.clone().filter(|id| !id.is_empty()),
         backup_num: Some(backup_num).filter(|number| *number > 0),
-        key: args.encryption_key_file.as_deref().map(read_encryption_key).transpose()?,
+        key: None,
     })
 }
 

@@ -9,7 +9,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use graphdb_archive::ArchiveOptions;
 use graphdb_backup::{BackupContext, Locations, Node, NodeOptions};
-use graphdb_server::{KeyFiles, Secret, ServerConfig};
+use graphdb_destination::Policy;
+use graphdb_server::{Secret, ServerConfig};
 use graphdb_storage::StoreOptions;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -19,7 +20,7 @@ use tokio::time::{self, MissedTickBehavior};
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, LogFormat, ServeFlags, Token};
-use crate::keys::{is_readable_by_all, read_encryption_key, read_token};
+use crate::keys::{HeldKey, KeySource, RequestKeys, hold_key, is_readable_by_all, keep_out_of_core_dumps, read_token};
 
 /// How often stores are looked for that a restore replaced long enough ago.
 const PRUNE_EVERY: Duration = Duration::from_secs(3600);
@@ -31,11 +32,20 @@ const LAST_GRACE: Duration = Duration::from_secs(5);
 pub(crate) fn run(flags: ServeFlags) -> anyhow::Result<()> {
     let config = Config::read(flags)?;
     start_log(config.log_format);
-    let options = node_options(&config)?;
+    if !config.core_dumps {
+        keep_out_of_core_dumps();
+    }
     let token = config.token.as_ref().map(secret).transpose()?;
     warn_of_risks(&config, token.is_some());
     let runtime = Runtime::new().context("start")?;
-    let outcome = runtime.block_on(serve(config, options, token));
+    let outcome = runtime.block_on(async {
+        let key = match config.key.clone() {
+            Some(source) => Some(hold_key(source).await?),
+            None => None,
+        };
+        let options = node_options(&config, key);
+        serve(config, options, token).await
+    });
     runtime.shutdown_timeout(LAST_GRACE);
     outcome
 }
@@ -49,14 +59,15 @@ fn start_log(format: LogFormat) {
     }
 }
 
-fn node_options(config: &Config) -> anyhow::Result<NodeOptions> {
-    let key = config.encryption_key_file.as_deref().map(read_encryption_key).transpose()?;
+fn node_options(config: &Config, key: Option<HeldKey>) -> NodeOptions {
+    let (key, key_guard) = key.map(|held| (held.key, held.guard)).unzip();
     let archive = ArchiveOptions { level: config.gzip_level, ..ArchiveOptions::default() };
-    Ok(NodeOptions {
+    NodeOptions {
         store: StoreOptions { cache_bytes: config.cache_bytes, sync: config.sync, ..StoreOptions::default() },
         backup: BackupContext { key, archive, locations: Locations::default() },
         keep_replaced: config.keep_replaced,
-    })
+        key_guard,
+    }
 }
 
 fn secret(token: &Token) -> anyhow::Result<Secret> {
@@ -94,10 +105,12 @@ fn warn_of_risks(config: &Config, has_token: bool) {
     if let Some(Token::Text(_)) = config.token {
         tracing::warn!("a token on the command line can be read by every user of this machine; use --auth-token-file");
     }
+    if let Some(address) = config.key.as_ref().and_then(KeySource::overheard) {
+        tracing::warn!(%address, "the key comes from Vault over http: who is on the way can read it; use https");
+    }
     let token_file = if let Some(Token::File(path)) = &config.token { Some(path) } else { None };
-    for path in
-        [token_file, config.encryption_key_file.as_ref()].into_iter().flatten().filter(|path| is_readable_by_all(path))
-    {
+    let key_files = config.key.iter().flat_map(KeySource::files);
+    for path in token_file.into_iter().chain(key_files).filter(|path| is_readable_by_all(path)) {
         tracing::warn!(file = %path.display(), "every user of this machine can read the secret; chmod o-r");
     }
 }
@@ -114,7 +127,7 @@ async fn serve(config: Config, options: NodeOptions, token: Option<Secret>) -> a
         version: concat!("v", env!("CARGO_PKG_VERSION")).into(),
         address: address.to_string(),
         cache_bytes: config.cache_bytes as u64,
-        keys: Arc::new(KeyFiles),
+        keys: Arc::new(RequestKeys { policy: Policy::default(), surroundings: config.vault }),
     };
     announce(&node, address);
     let pruning = tokio::spawn(prune(node.clone()));

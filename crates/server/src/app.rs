@@ -10,7 +10,7 @@ use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use crate::admin::AdminSchema;
 use crate::engine::Node;
-use crate::keys::{KeyFiles, KeyReader};
+use crate::keys::{KeyReader, NoKeys};
 use crate::limits::MAX_RUNNING;
 use crate::metrics::Metrics;
 use crate::params::Params;
@@ -41,7 +41,7 @@ impl Default for ServerConfig {
             token: None,
             version: String::new(),
             address: String::new(),
-            keys: Arc::new(KeyFiles),
+            keys: Arc::new(NoKeys),
             cache_bytes: 0,
         }
     }

@@ -1,16 +1,11 @@
 //! The encryption keys that requests name.
 
 use std::fmt;
-use std::fs::File;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use graphdb_backup::EncryptionKey;
-use zeroize::Zeroizing;
-
-use crate::reply::chain;
 
 /// Where a request says that its key is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,28 +43,13 @@ pub trait KeyReader: fmt::Debug + Send + Sync {
     async fn read(&self, at: &KeyLocation) -> Result<Arc<EncryptionKey>, String>;
 }
 
-/// Reads keys from files, and from nowhere else.
+/// Reads no keys: for servers whose requests name none.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct KeyFiles;
+pub struct NoKeys;
 
 #[async_trait]
-impl KeyReader for KeyFiles {
-    async fn read(&self, at: &KeyLocation) -> Result<Arc<EncryptionKey>, String> {
-        match at {
-            KeyLocation::File(path) => read_key(path).map(Arc::new),
-            KeyLocation::Vault(_) => {
-                Err("keys in Vault are not read here; put the key into a file and name it in encryptionKeyFile".into())
-            }
-        }
+impl KeyReader for NoKeys {
+    async fn read(&self, _: &KeyLocation) -> Result<Arc<EncryptionKey>, String> {
+        Err("this server reads no encryption keys for requests".into())
     }
-}
-
-/// The longest key file that is read: keys have at most 32 bytes, so that a longer one is seen to be too long.
-const MAX_KEY_FILE_BYTES: u64 = 64;
-
-fn read_key(path: &Path) -> Result<EncryptionKey, String> {
-    let mut bytes = Zeroizing::new(Vec::new());
-    let read = File::open(path).and_then(|file| file.take(MAX_KEY_FILE_BYTES).read_to_end(&mut bytes));
-    read.map_err(|error| format!("cannot read the encryption key file {}: {error}", path.display()))?;
-    EncryptionKey::new(&bytes).map_err(|error| format!("encryption key file {}: {}", path.display(), chain(&error)))
 }

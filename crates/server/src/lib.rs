@@ -36,7 +36,7 @@ mod serve;
 pub use admin::sdl;
 pub use app::ServerConfig;
 pub use graphdb_types::Secret;
-pub use keys::{KeyFiles, KeyLocation, KeyReader, VaultLocation};
+pub use keys::{KeyLocation, KeyReader, NoKeys, VaultLocation};
 pub use router::router;
 pub use serve::{ServeError, serve};
 pub use whitelist::{Whitelist, WhitelistError};

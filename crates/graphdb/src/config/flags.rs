@@ -45,6 +45,49 @@ pub(crate) const FLAGS: &[Flag] = &[
         "File of 16, 24 or 32 bytes: backups are encrypted with AES-128, -192 or -256",
     ),
     flag(
+        "vault-addr",
+        "GRAPHDB_VAULT_ADDR",
+        "URL",
+        "Address of a Vault that has the key instead of a file [default: http://localhost:8200]",
+    ),
+    flag(
+        "vault-roleid-file",
+        "GRAPHDB_VAULT_ROLEID_FILE",
+        "FILE",
+        "File with the role id of AppRole; with it, the key is taken from Vault",
+    ),
+    flag(
+        "vault-secretid-file",
+        "GRAPHDB_VAULT_SECRETID_FILE",
+        "FILE",
+        "File with the secret id, if the role wants one",
+    ),
+    flag(
+        "vault-path",
+        "GRAPHDB_VAULT_PATH",
+        "PATH",
+        "Path of the secret; version 1 of the key-value engine has no data/ in it [default: secret/data/dgraph]",
+    ),
+    flag("vault-field", "GRAPHDB_VAULT_FIELD", "NAME", "Field of the secret that has the key [default: enc_key]"),
+    flag(
+        "vault-format",
+        "GRAPHDB_VAULT_FORMAT",
+        "FORMAT",
+        "How the field has the key: base64 or raw [default: base64]",
+    ),
+    flag(
+        "vault-ca-file",
+        "GRAPHDB_VAULT_CA_FILE",
+        "FILE",
+        "Certificates (PEM) to trust for https instead of the machine's; also VAULT_CACERT",
+    ),
+    flag(
+        "core-dumps",
+        "GRAPHDB_CORE_DUMPS",
+        "on|off",
+        "Whether a crash may write memory, and with it keys and credentials, to a core dump [default: off]",
+    ),
+    flag(
         "gzip-level",
         "GRAPHDB_GZIP_LEVEL",
         "N",
@@ -75,6 +118,12 @@ pub(crate) const FLAGS: &[Flag] = &[
     },
     flag("security", "GRAPHDB_SECURITY", "SUPERFLAG", "Dgraph's form: \"whitelist=LIST; token=TEXT\""),
     flag("encryption", "GRAPHDB_ENCRYPTION", "SUPERFLAG", "Dgraph's form: \"key-file=FILE\""),
+    flag(
+        "vault",
+        "GRAPHDB_VAULT",
+        "SUPERFLAG",
+        "Dgraph's form: \"addr=URL; role-id-file=FILE; secret-id-file=FILE; path=PATH; enc-field=NAME; enc-format=FORMAT\"",
+    ),
     flag("config", CONFIG_VARIABLE, "FILE", "TOML file with any of these flags as keys, without the dashes in front"),
 ];
 
@@ -151,21 +200,10 @@ pub(crate) const IGNORED_SWITCHES: &[&str] = &[
 ];
 
 /// Dgraph's flags that nobody would want to be ignored, and why.
-pub(crate) const REFUSED: &[(&str, &str)] = &[
-    ("acl", NO_ACL),
-    ("acl-secret-file", NO_ACL),
-    ("vault", NO_VAULT),
-    ("vault-addr", NO_VAULT),
-    ("vault-roleid-file", NO_VAULT),
-    ("vault-secretid-file", NO_VAULT),
-    ("vault-path", NO_VAULT),
-    ("vault-field", NO_VAULT),
-    ("vault-format", NO_VAULT),
-];
+pub(crate) const REFUSED: &[(&str, &str)] = &[("acl", NO_ACL), ("acl-secret-file", NO_ACL)];
 
-const NO_ACL: &str =
+pub(crate) const NO_ACL: &str =
     "this version has no access control lists, and without them everybody who reaches the node could read and write";
-const NO_VAULT: &str = "this version does not read keys from Vault, and without the key backups would not be encrypted; use --encryption-key-file";
 
 const SHORTS_OF_IGNORED: &[(&str, char)] = &[("zero", 'z'), ("wal", 'w'), ("lru-mb", 'l')];
 

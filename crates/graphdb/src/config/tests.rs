@@ -24,7 +24,7 @@ fn without_anything_the_defaults_hold() {
     assert_eq!(config.http.to_string(), "127.0.0.1:8080");
     assert_eq!((config.cache_bytes, config.keep_replaced.as_secs(), config.sync), (256 << 20, 86_400, true));
     assert_eq!((config.gzip_level, config.log_format), (GzipLevel::default(), LogFormat::Text));
-    assert!(config.token.is_none() && config.encryption_key_file.is_none() && !config.is_whitelisted);
+    assert!(config.token.is_none() && config.key.is_none() && !config.is_whitelisted && !config.core_dumps);
 }
 
 #[test]
@@ -50,9 +50,26 @@ fn members_of_super_flags_have_the_rank_of_their_layer() {
     let file = ("file", &[("encryption-key-file", "from-file")][..]);
     let environment = ("environment", &[("encryption", "key-file=from-environment;")][..]);
     let flag = ("flag", &[("encryption-key-file", "from-flag")][..]);
-    let key_file = |layers: &[_]| fold(layers).unwrap().encryption_key_file.unwrap();
-    assert_eq!(key_file(&[environment, file]), Path::new("from-environment"));
-    assert_eq!(key_file(&[flag, environment, file]), Path::new("from-flag"));
+    let key = |layers: &[_]| fold(layers).unwrap().key.unwrap();
+    assert_eq!(key(&[environment, file]), KeySource::File("from-environment".into()));
+    assert_eq!(key(&[flag, environment, file]), KeySource::File("from-flag".into()));
+}
+
+#[test]
+fn a_key_has_one_source_whichever_layers_name_it() {
+    let file = ("file", &[("encryption-key-file", "k")][..]);
+    let vault = ("environment", &[("vault", "addr=http://v:8200; role-id-file=r; acl-field=; acl-format=base64;")][..]);
+    for layers in [[file, vault], [vault, file]] {
+        let error = fold(&layers).unwrap_err();
+        let text = error.to_string();
+        assert!(error.is::<crate::failure::Misuse>(), "{text}");
+        assert!(text.contains("--encryption-key-file (file)") && text.contains("--vault-addr (environment)"), "{text}");
+    }
+    assert!(matches!(fold(&[vault]).unwrap().key, Some(KeySource::Vault(_))));
+    // An empty value of a stronger layer takes back what a weaker one says.
+    let none = ("flag", &[("encryption-key-file", "")][..]);
+    assert!(matches!(fold(&[none, file, vault]).unwrap().key, Some(KeySource::Vault(_))));
+    assert_eq!(fold(&[none, file]).unwrap().key, None);
 }
 
 #[test]
@@ -87,7 +104,12 @@ fn what_cannot_be_meant_is_refused_by_name() {
         (&[("log-format", "xml")], "xml"),
         (&[("whitelist", "10.0.0.0/99")], "10.0.0.0/99"),
         (&[("acl", "secret-file=x")], "access control"),
-        (&[("vault", "addr=x")], "--encryption-key-file"),
+        (&[("vault", "addr=http://v:8200")], "--vault-roleid-file"),
+        (&[("vault", "role-id-file=r; path=secret")], "secret/data/dgraph"),
+        (&[("vault", "role-id-file=r; acl-field=hmac")], "access control"),
+        (&[("vault", "role_id_file=r"), ("vault-roleid-file", "r")], "twice"),
+        (&[("vault-roleid-file", "r"), ("vault-addr", "localhost:8200")], "no address"),
+        (&[("vault-roleid-file", "r"), ("vault-format", "hex")], "base64 or raw"),
         (&[("cache-mb", "0")], "--cache-mb"),
     ] {
         let message = refusal(values);
