@@ -114,8 +114,19 @@ impl Locations {
             (_, Some(default)) => default.clone(),
             _ => return Err(Error::NoDefault),
         };
-        self.options.policy.check(&location)?;
+        self.check(&location)?;
         Ok(location)
+    }
+
+    /// Whether a place is allowed, wherever the environment puts it.
+    fn check(&self, location: &Location) -> Result<()> {
+        if let Location::Bucket(bucket) = location {
+            let refuse = |reason: String| Error::InvalidLocation { location: location.to_string(), reason };
+            if let Some(moved) = s3::moved_by_environment(bucket, &self.options.environment).map_err(refuse)? {
+                return self.options.policy.check(&Location::Bucket(moved));
+            }
+        }
+        self.options.policy.check(location)
     }
 
     /// Opens a place to write to it. A directory need not exist if its parent does: the first write creates it, and until then it is

@@ -65,6 +65,10 @@ mod trace;
 
 use identity::Identity;
 use place::Place;
+pub(crate) use place::moved_by_environment;
+
+#[cfg(test)]
+mod tests;
 
 /// How long a connection may take to be made, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

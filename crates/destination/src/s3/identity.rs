@@ -93,7 +93,7 @@ impl Sources {
                     source.name,
                     refused::causes(&CredentialsError::CredentialsNotLoaded(why))
                 )),
-                Err(err) => return Err(err),
+                Err(err) => return Err(source.failed(&err)),
             }
         }
         Err(CredentialsError::not_loaded(NoCredentials { missing }))
@@ -130,6 +130,16 @@ struct Source {
 impl Source {
     fn new(name: impl Into<String>, provider: impl ProvideCredentials + 'static) -> Source {
         Source { name: name.into(), provider: Box::new(provider) }
+    }
+
+    /// The failure, with the name of who failed.
+    fn failed(&self, err: &CredentialsError) -> CredentialsError {
+        let why = format!("{}: {}", self.name, refused::causes(err));
+        if refused::is_final(err) {
+            CredentialsError::invalid_configuration(why)
+        } else {
+            CredentialsError::provider_error(why)
+        }
     }
 }
 

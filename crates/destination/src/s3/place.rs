@@ -5,7 +5,7 @@ use aws_config::profile::ProfileFileRegionProvider;
 use url::Url;
 
 use super::identity::shared_files;
-use crate::location::BucketLocation;
+use crate::location::{BucketLocation, BucketScheme, Endpoint};
 use crate::locations::{LocationOptions, ObjectStoreEnvironment};
 
 /// Where to begin at AWS: its oldest region, which knows where every bucket is. Stores that have no regions take it too.
@@ -31,15 +31,12 @@ enum Host {
 }
 
 impl Place {
-    /// The place of a bucket.
+    /// The place of a bucket, which the policy has allowed by its text.
     ///
     /// # Errors
     /// Why the endpoint of the environment cannot be used, in words.
     pub(super) async fn find(at: &BucketLocation, options: &LocationOptions) -> Result<Place, String> {
-        let host = Host::find(at, &options.environment)?;
-        if let Host::Named { name, .. } = &host {
-            options.policy.check_host(name)?;
-        }
+        let host = Host::of(moved_by_environment(at, &options.environment)?.as_ref().unwrap_or(at));
         let stated = at.region.clone().or_else(|| host.region());
         let stated_region = match stated.or_else(|| options.region.clone()).or(options.environment.region.clone()) {
             Some(region) => Some(region),
@@ -86,17 +83,13 @@ impl Place {
 }
 
 impl Host {
-    fn find(at: &BucketLocation, environment: &ObjectStoreEnvironment) -> Result<Host, String> {
-        match (&at.endpoint, environment_endpoint(at, environment)?) {
-            (Some(endpoint), _) => {
+    fn of(at: &BucketLocation) -> Host {
+        match &at.endpoint {
+            None => Host::Aws { secure: at.secure },
+            Some(endpoint) => {
                 let scheme = if at.secure { "https" } else { "http" };
-                Ok(Host::Named { url: format!("{scheme}://{endpoint}"), name: endpoint.host.clone() })
+                Host::Named { url: format!("{scheme}://{endpoint}"), name: endpoint.host.clone() }
             }
-            (None, Some(url)) => {
-                let name = url.host_str().unwrap_or_default().to_owned();
-                Ok(Host::Named { url: url.as_str().trim_end_matches('/').to_owned(), name })
-            }
-            (None, None) => Ok(Host::Aws { secure: at.secure }),
         }
     }
 
@@ -111,25 +104,25 @@ impl Host {
     }
 }
 
-/// Where the environment says that `s3:///bucket` is. A location that names a host or a region is not moved.
+/// The location that is meant where the environment says where `s3:///bucket` is. A location that names a host or a region is not moved.
 ///
 /// # Errors
-/// What is wrong with the text, in words.
-pub(crate) fn environment_endpoint(
+/// What is wrong with the endpoint of the environment, in words.
+pub(crate) fn moved_by_environment(
     at: &BucketLocation,
     environment: &ObjectStoreEnvironment,
-) -> Result<Option<Url>, String> {
-    let Some(text) = environment.endpoint.as_ref().filter(|_| at.endpoint.is_none() && at.region.is_none()) else {
-        return Ok(None);
-    };
+) -> Result<Option<BucketLocation>, String> {
+    let is_open = at.scheme == BucketScheme::S3 && at.endpoint.is_none() && at.region.is_none();
+    let Some(text) = environment.endpoint.as_ref().filter(|_| is_open) else { return Ok(None) };
     let refuse = |why: &str| format!("AWS_ENDPOINT_URL_S3 (or AWS_ENDPOINT_URL) {why}; write https://host:port");
     let url = Url::parse(text).map_err(|err| refuse(&format!("is not a URL ({err})")))?;
-    match url.scheme() {
-        "http" | "https" if !url.username().is_empty() || url.password().is_some() => {
-            Err(refuse("carries credentials"))
+    let bare = url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.path() == "/";
+    match (url.scheme(), url.host_str()) {
+        ("http" | "https", Some(host)) if bare => {
+            let endpoint = Some(Endpoint { host: host.to_owned(), port: url.port() });
+            Ok(Some(BucketLocation { endpoint, secure: url.scheme() == "https", ..at.clone() }))
         }
-        "http" | "https" if url.query().is_some() || url.fragment().is_some() => Err(refuse("has more than a path")),
-        "http" | "https" => Ok(Some(url)),
+        ("http" | "https", Some(_)) => Err(refuse("has more than a host and a port")),
         _ => Err(refuse("is neither http nor https")),
     }
 }
@@ -158,5 +151,127 @@ fn is_region(label: &str) -> bool {
                 && number.bytes().all(|b| b.is_ascii_digit())
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::Location;
+
+    fn at(text: &str) -> BucketLocation {
+        match Location::parse(text).unwrap() {
+            Location::Bucket(at) => at,
+            other => panic!("{other}"),
+        }
+    }
+
+    /// A node whose profile has no region.
+    fn options() -> LocationOptions {
+        LocationOptions { profile: Some("nobody has this profile".into()), ..LocationOptions::default() }
+    }
+
+    #[tokio::test]
+    async fn a_host_says_how_it_is_called_and_which_region_it_is_in() {
+        for (text, url, in_path, region, stated) in [
+            ("s3:///b", None, false, "us-east-1", false),
+            ("s3://s3.eu-west-3.amazonaws.com/b", None, false, "eu-west-3", true),
+            (
+                "s3://s3.eu-west-3.amazonaws.com/b?secure=false",
+                Some("http://s3.eu-west-3.amazonaws.com"),
+                false,
+                "eu-west-3",
+                true,
+            ),
+            (
+                "s3://s3-accelerate.amazonaws.com/b",
+                Some("https://s3-accelerate.amazonaws.com"),
+                false,
+                "us-east-1",
+                false,
+            ),
+            (
+                "s3://s3.dualstack.us-west-2.amazonaws.com/b",
+                Some("https://s3.dualstack.us-west-2.amazonaws.com"),
+                false,
+                "us-west-2",
+                true,
+            ),
+            (
+                "s3://s3-fips.us-gov-east-1.amazonaws.com/b",
+                Some("https://s3-fips.us-gov-east-1.amazonaws.com"),
+                false,
+                "us-gov-east-1",
+                true,
+            ),
+            (
+                "s3://s3.cn-north-1.amazonaws.com.cn/b",
+                Some("https://s3.cn-north-1.amazonaws.com.cn"),
+                false,
+                "cn-north-1",
+                true,
+            ),
+            ("s3://storage.googleapis.com/b", Some("https://storage.googleapis.com"), true, "auto", false),
+            ("s3://store.example/b", Some("https://store.example"), true, "us-east-1", false),
+            ("s3://localhost:9000/b?secure=false", Some("http://localhost:9000"), true, "us-east-1", false),
+            ("s3://[::1]:9000/b?secure=false", Some("http://[::1]:9000"), true, "us-east-1", false),
+            ("s3://notamazonaws.com/b", Some("https://notamazonaws.com"), true, "us-east-1", false),
+        ] {
+            let place = Place::find(&at(text), &options()).await.unwrap();
+            assert_eq!(place.url(place.region()).as_deref(), url, "{text}");
+            assert_eq!((place.bucket_in_path(), place.region()), (in_path, region), "{text}");
+            assert_eq!(place.may_move_to("eu-north-1"), !stated, "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_region_is_that_of_the_host_then_the_option_then_the_environment_then_the_profile() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "[default]\nregion = af-south-1\n[ops]\nregion = ca-west-1\n").unwrap();
+        let mut options =
+            LocationOptions { credential_file: Some(file.path().to_owned()), ..LocationOptions::default() };
+        let region = async |text: &str, options: &LocationOptions| {
+            Place::find(&at(text), options).await.unwrap().region().to_owned()
+        };
+        assert_eq!(region("s3:///b", &options).await, "af-south-1");
+        options.profile = Some("ops".into());
+        assert_eq!(region("s3:///b", &options).await, "ca-west-1");
+        options.environment.region = Some("eu-central-1".into());
+        assert_eq!(region("s3:///b", &options).await, "eu-central-1");
+        options.region = Some("eu-south-1".into());
+        assert_eq!(region("s3:///b", &options).await, "eu-south-1");
+        assert_eq!(region("s3://s3.us-west-2.amazonaws.com/b", &options).await, "us-west-2");
+    }
+
+    #[test]
+    fn a_told_region_can_be_nothing_but_a_region() {
+        let place = Place { host: Host::Aws { secure: true }, stated_region: None };
+        assert!(place.may_move_to("ap-northeast-3"));
+        for text in ["", "evil.example/", "us-west-2.evil.example", "US-WEST-2", "a b", &"x".repeat(41)] {
+            assert!(!place.may_move_to(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_environment_moves_only_locations_without_a_host() {
+        let environment = |endpoint: &str| ObjectStoreEnvironment {
+            endpoint: Some(endpoint.into()),
+            ..ObjectStoreEnvironment::default()
+        };
+        let moved = |text: &str, endpoint: &str| moved_by_environment(&at(text), &environment(endpoint));
+        let there = moved("s3:///b/folder", "http://store.example:9000/").unwrap().unwrap();
+        assert_eq!((there.to_string().as_str(), there.secure), ("s3://store.example:9000/b/folder", false));
+        assert!(moved("s3:///b", "https://store.example").unwrap().unwrap().secure);
+        for text in ["s3://s3.us-west-2.amazonaws.com/b", "s3://other.example/b", "minio://other.example/b"] {
+            assert_eq!(moved(text, "http://store.example"), Ok(None), "{text}");
+        }
+        for endpoint in
+            ["store.example", "ftp://store.example", "https://a:canary@store.example", "https://s.example/base"]
+        {
+            let refusal = moved("s3:///b", endpoint).unwrap_err();
+            assert!(refusal.contains("AWS_ENDPOINT_URL") && !refusal.contains("canary"), "{refusal}");
+        }
     }
 }

@@ -35,15 +35,32 @@ fn of_answer(raw: &HttpResponse, meta: &ErrorMetadata) -> Option<Refusal> {
         return None;
     }
     let header = |name: &str| raw.headers().get(name).map(str::to_owned);
-    Some(Refusal::of_answer(Told {
+    let told = Told {
         status: status.as_u16(),
         code: meta.code().map(str::to_owned),
-        message: meta.message().map(str::to_owned),
+        message: meta.message().filter(|words| !words.is_empty()).map(str::to_owned),
         request_id: header("x-amz-request-id"),
         region: header("x-amz-bucket-region").or_else(|| region_in(raw.body().bytes()?)),
         retry_after: header("retry-after"),
         date: header("date"),
-    }))
+    };
+    let class = class_without_code(&told);
+    let mut refusal = Refusal::of_answer(told);
+    if let Some(class) = class {
+        refusal.class = class;
+    }
+    Some(refusal)
+}
+
+/// What a status means that came without the store's word for it.
+fn class_without_code(told: &Told) -> Option<Class> {
+    match (told.status, &told.code) {
+        // An answer to HEAD has no body to say what is bad; this header does.
+        (400, None) if told.region.is_some() => Some(Class::WrongRegion(told.region.clone())),
+        // A page of a proxy, or of another server: the store was not asked. Where the body is empty, the SDK gives the code `NotFound`.
+        (404, None) => Some(Class::Unavailable),
+        _ => None,
+    }
 }
 
 /// `<Region>` of an error document, which the SDK does not pass on.
