@@ -24,9 +24,10 @@ use graphdb_types::ObjectName;
 use tokio::time::{Instant, sleep};
 
 use super::client::{Condition, Listed};
-use super::create::{refuse_taken, too_slow};
+use super::create::too_slow;
 use super::listing;
 use super::place::Place;
+use super::refusal::Class;
 use super::requests::Operation;
 use crate::Result;
 use crate::names::{claim_for, claims_on};
@@ -147,6 +148,19 @@ impl Drop for Claim {
             runtime.spawn(async move { remove(&place, &key).await });
         }
     }
+}
+
+/// Refuses a name that is taken, for certain: who may not look at the object finds it in the listing.
+async fn refuse_taken(op: &Operation, name: &ObjectName, key: &str) -> Result<()> {
+    let is_taken = match op.head(key).await {
+        Ok(_) => true,
+        Err(refusal) if refusal.class == Class::Absent => false,
+        Err(refusal) if refusal.class == Class::Denied => {
+            listing::all(op, key).await?.iter().any(|object| object.key == key)
+        }
+        Err(refusal) => return Err(op.refused(refusal)),
+    };
+    if is_taken { Err(op.attempt.conflict(name)) } else { Ok(()) }
 }
 
 /// Announcing oneself beside others would only keep the first of them waiting. Not for ever: whose claim counts is seen from one's own.

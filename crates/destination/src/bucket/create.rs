@@ -85,13 +85,18 @@ async fn find_out(op: &Operation, name: &ObjectName, key: &str, body: &Bytes) ->
     }
 }
 
-/// With a claim nobody else writes, so the write needs no condition. What was written is read back all the same.
+/// With a claim nobody else writes, so the write needs no condition. What was written is read back all the same, where that is allowed.
 async fn create_claimed(op: &Operation, name: &ObjectName, key: &str, body: &Bytes) -> Result<()> {
     let claim = Claim::take(op, name, key).await?;
     let write = async {
         let written = op.put(key, body, Condition::None).await.answer;
         written.map_err(|refusal| op.refused(refusal))?;
-        find_out(op, name, key, body).await
+        match holds(op, key, body).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(op.attempt.conflict(name)),
+            Err(refusal) if refusal.class == Class::Denied => Ok(()),
+            Err(refusal) => Err(op.refused(refusal)),
+        }
     };
     let result = claim.use_for(write, op).await;
     claim.withdraw().await;

@@ -90,6 +90,16 @@ async fn a_claim_whose_writer_died_expires_and_a_young_one_is_waited_for() {
 }
 
 #[tokio::test]
+async fn a_claimed_create_without_permission_to_read_overwrites_nothing() {
+    let store = FakeStore::new(Quirks { denied: vec![Verb::Get, Verb::Head], ..ignoring() });
+    create(&place(&store), "manifest.json", "ours").await.expect("the listing shows that it is free");
+    let refused = create(&place(&store), "manifest.json", "again").await;
+    assert!(matches!(refused, Err(Error::Conflict { .. })), "{refused:?}");
+    assert_eq!(store.body("folder/manifest.json").expect("it is there"), "ours");
+    assert_eq!(store.keys(), ["folder/manifest.json"]);
+}
+
+#[tokio::test]
 async fn a_listing_that_lags_is_noticed_where_claims_depend_on_it() {
     let store = FakeStore::new(ignoring());
     store.script(|call| (call.verb == Verb::List && call.key.ends_with(".claim-")).then_some(Fault::Stale));
