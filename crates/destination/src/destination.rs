@@ -74,7 +74,12 @@ pub trait Destination: fmt::Debug + Send + Sync {
 }
 
 /// What [`Destination::get`] does with an object that is open.
-pub(crate) async fn read_whole(mut stream: ByteStream, name: &ObjectName, location: &str, limit_bytes: u64) -> Result<Bytes> {
+pub(crate) async fn read_whole(
+    mut stream: ByteStream,
+    name: &ObjectName,
+    location: &str,
+    limit_bytes: u64,
+) -> Result<Bytes> {
     let too_large =
         |size_bytes| Error::TooLarge { name: name.clone(), location: location.into(), size_bytes, limit_bytes };
     if let Some(size_bytes) = stream.size_bytes().filter(|size| *size > limit_bytes) {
