@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use graphdb_destination::testing::servers::skip;
 use serde_json::json;
 
 use crate::harness::{Folder, Node, assert_says, cli, folders, has_lock, manifests, noise, temp_dir, tree};
@@ -20,9 +21,9 @@ impl Mount {
         if mounted.is_ok_and(|output| output.status.success()) {
             return Some(Mount { path });
         }
-        eprintln!(
-            "SKIPPED: a file system cannot be mounted here ({options}); run as root to test full and read-only destinations"
-        );
+        skip(&format!(
+            "a file system cannot be mounted here ({options}); run as root to test full and read-only destinations"
+        ));
         None
     }
 }
@@ -60,8 +61,8 @@ fn a_destination_that_is_missing_or_no_directory_is_named() {
         (missing.as_str(), "does not exist"),
         (&file, "not a directory"),
         (&format!("file://{file}"), "not a directory"),
-        ("s3://bucket/path", "not supported yet"),
-        ("ftp://host/path", "file:///"),
+        ("s3://bucket/path", "write s3:///bucket/folder"),
+        ("ftp://host/path", "unknown scheme"),
     ] {
         // A URI with a strange scheme is not repeated: it may hold a password.
         let named = if destination.starts_with("ftp") { "ftp" } else { destination.trim_start_matches("file://") };

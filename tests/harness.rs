@@ -5,7 +5,7 @@ mod command;
 mod node;
 mod places;
 
-pub(crate) use client::Client;
+pub(crate) use client::{Answer, Client};
 pub(crate) use command::{Output, Running, bin_dir, clean, cli, cli_with, graphdb, spawn_cli};
 pub(crate) use node::Node;
 pub(crate) use places::{

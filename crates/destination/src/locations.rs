@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use crate::bucket::{BucketClient, BucketDestination, BucketOptions};
 use crate::credentials::{AccessKeys, Credentials};
+use crate::error::Attempt;
+use crate::file::run_blocking;
 use crate::location::{BucketLocation, BucketScheme};
 use crate::policy::Policy;
 use crate::{Destination, Error, FileDestination, Location, Result, minio, s3};
@@ -35,6 +37,8 @@ pub struct LocationOptions {
     pub credential_file: Option<PathBuf>,
     /// The profile in it, or in the shared files of the user.
     pub profile: Option<String>,
+    /// Whether a request to a store needs credentials of its own: the node's are lent to nobody.
+    pub request_credentials_only: bool,
     /// What the environment says.
     pub environment: ObjectStoreEnvironment,
     /// Which places are allowed.
@@ -92,6 +96,9 @@ impl ObjectStoreEnvironment {
     }
 }
 
+const NOT_LENT: &str =
+    "this node lends its own credentials to no request (shared-instance); give accessKey and secretKey, or anonymous";
+
 /// Opens places. Clones share their options.
 #[derive(Clone, Debug, Default)]
 pub struct Locations {
@@ -129,13 +136,22 @@ impl Locations {
         self.options.policy.check(location)
     }
 
+    /// As [`Locations::resolve`], with symbolic links on the way to a directory followed as far as the policy asks for it.
+    async fn follow(&self, request: &LocationRequest) -> Result<Location> {
+        let location = self.resolve(request)?;
+        let (options, place) = (Arc::clone(&self.options), location.clone());
+        let attempt = Attempt::on_all("look for", &location.to_string());
+        run_blocking(&attempt, move || options.policy.check_links(&place)).await?;
+        Ok(location)
+    }
+
     /// Opens a place to write to it. A directory need not exist if its parent does: the first write creates it, and until then it is
     /// empty. A bucket must exist.
     ///
     /// # Errors
     /// [`Error::InvalidLocation`], [`Error::NotAllowed`], [`Error::NoLocation`], [`Error::NotADirectory`], [`Error::Denied`].
     pub async fn open(&self, request: &LocationRequest) -> Result<Arc<dyn Destination>> {
-        match self.resolve(request)? {
+        match self.follow(request).await? {
             Location::File(root) => Ok(Arc::new(FileDestination::open_or_create(root).await?)),
             Location::Bucket(bucket) => self.open_bucket(&bucket, request.credentials.as_ref()).await,
         }
@@ -146,7 +162,7 @@ impl Locations {
     /// # Errors
     /// As [`Locations::open`].
     pub async fn open_existing(&self, request: &LocationRequest) -> Result<Arc<dyn Destination>> {
-        match self.resolve(request)? {
+        match self.follow(request).await? {
             Location::File(root) => Ok(Arc::new(FileDestination::open(root).await?)),
             Location::Bucket(bucket) => self.open_bucket(&bucket, request.credentials.as_ref()).await,
         }
@@ -166,6 +182,9 @@ impl Locations {
         bucket: &BucketLocation,
         credentials: Option<&Credentials>,
     ) -> Result<Arc<dyn BucketClient>> {
+        if self.options.request_credentials_only && credentials.is_none() {
+            return Err(Error::NotAllowed { location: bucket.to_string(), why: NOT_LENT.into() });
+        }
         match bucket.scheme {
             BucketScheme::S3 => s3::connect(bucket, credentials, &self.options).await,
             BucketScheme::Minio => minio::connect(bucket, credentials, &self.options),

@@ -1,28 +1,31 @@
 //! `graphdb backup`: asks a running node for a backup, through GraphQL as everybody else does.
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::Args;
-use graphdb_backup::{BackupListing, Locations};
+use graphdb_backup::BackupListing;
 use serde_json::{Value, json};
 
 use crate::client::Client;
+use crate::places::PlaceFlags;
 use crate::progress;
 
 /// Asks a running node for a backup and waits until it is committed.
 ///
 /// The first backup at a destination is full; each further one adds what changed since, until --force-full begins a new series.
+/// Without a destination it goes to --backup-bucket, and without that to the default place of the node.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   graphdb backup --destination /srv/backups
+  graphdb backup --destination s3:///my-backups/graph
   graphdb backup --alpha http://10.1.2.3:8080 --destination /srv/backups --force-full --auth-token-file token")]
 pub(crate) struct BackupArgs {
-    /// Where to, a path or file:// URI as the node sees it
+    /// Where to, as the node sees it: a path, file://, s3:// or minio:// [default: --backup-bucket, or the node's own default]
     #[arg(short, long, value_name = "DEST", env = "GRAPHDB_DESTINATION")]
-    destination: String,
+    destination: Option<String>,
 
     /// Begin a new series with a full backup
     #[arg(long, env = "GRAPHDB_FORCE_FULL")]
@@ -35,33 +38,69 @@ pub(crate) struct BackupArgs {
     /// File with the node's token
     #[arg(long, value_name = "FILE", env = "GRAPHDB_AUTH_TOKEN_FILE")]
     auth_token_file: Option<PathBuf>,
+
+    #[command(flatten)]
+    place: PlaceFlags,
 }
 
-const BACKUP: &str = "mutation Backup($to: String!, $full: Boolean) {
-  backup(input: {destination: $to, forceFull: $full}) { response { code message } taskId } }";
-
-const LIST: &str =
-    "query List($at: String!) { listBackups(input: {location: $at}) { path type backupId backupNum encrypted } }";
+/// How long the size of the new backup is looked for. It is a nicety: this machine may reach the place slowly or not at all.
+const SIZE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Runs `graphdb backup`.
 pub(crate) fn run(args: BackupArgs) -> anyhow::Result<()> {
     let client = Client::new(&args.alpha, args.auth_token_file.as_deref())?;
+    let named = args.destination.clone().filter(|text| !text.trim().is_empty());
+    let destination = named.map_or_else(|| args.place.default_place(), |text| Ok(Some(text)))?;
+    let [backup, list] = operations(destination.is_some());
     let begin = Instant::now();
-    client.admin(BACKUP, json!({"to": args.destination, "full": args.force_full})).context("backup")?;
+    let done = client.admin(&backup, json!({"place": destination, "full": args.force_full})).context("backup")?;
     let seconds = begin.elapsed().as_secs_f64();
-    let list = client.admin(LIST, json!({"at": args.destination})).context("the backup is committed; list it")?;
-    let newest =
-        list["listBackups"].as_array().and_then(|backups| backups.iter().max_by_key(|backup| backup["path"].as_str()));
-    println!("{}", describe(newest.unwrap_or(&Value::Null), size_of(&args.destination, newest), seconds));
+    match client.admin(&list, json!({"place": destination})) {
+        Ok(list) => {
+            let backups = list["listBackups"].as_array();
+            let newest = backups.and_then(|backups| backups.iter().max_by_key(|backup| backup["path"].as_str()));
+            let listing = destination.as_deref().and_then(|place| size_of(&args.place, place, newest));
+            println!("{}", describe(newest.unwrap_or(&Value::Null), listing, seconds));
+        }
+        // Credentials that may only write are enough for a backup.
+        Err(error) => println!("Backup completed in {seconds:.1} s; it cannot be listed: {error}"),
+    }
+    if let Some(note) = note(&done) {
+        println!("{note}");
+    }
     Ok(())
 }
 
+/// The mutation and the query. A place that is named is declared as nodes want it that have no default one.
+fn operations(is_named: bool) -> [String; 2] {
+    let place = if is_named { "String!" } else { "String" };
+    [
+        format!(
+            "mutation Backup($place: {place}, $full: Boolean) {{
+  backup(input: {{destination: $place, forceFull: $full}}) {{ response {{ code message }} taskId }} }}"
+        ),
+        format!(
+            "query List($place: {place}) {{
+  listBackups(input: {{location: $place}}) {{ path type backupId backupNum encrypted }} }}"
+        ),
+    ]
+}
+
 /// The listing of the backup, if this machine sees the destination as the node does.
-fn size_of(destination: &str, newest: Option<&Value>) -> Option<BackupListing> {
+fn size_of(flags: &PlaceFlags, destination: &str, newest: Option<&Value>) -> Option<BackupListing> {
     let path = newest?["path"].as_str()?;
+    let place = flags.place(Some(destination), "--destination").ok()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-    let backups = runtime.block_on(graphdb_backup::list_backups(&Locations::default(), &destination.into())).ok()?;
-    backups.into_iter().find(|backup| backup.path == path)
+    let listing = graphdb_backup::list_backups(&place.locations, &place.request);
+    let listed = runtime.block_on(async { tokio::time::timeout(SIZE_PATIENCE, listing).await });
+    runtime.shutdown_background();
+    listed.ok()?.ok()?.into_iter().find(|backup| backup.path == path)
+}
+
+/// What the node says besides that it is done.
+fn note(done: &Value) -> Option<&str> {
+    let message = done["backup"]["response"]["message"].as_str()?;
+    message.strip_prefix("Backup completed.").map(str::trim).filter(|note| !note.is_empty())
 }
 
 fn describe(backup: &Value, listing: Option<BackupListing>, seconds: f64) -> String {
@@ -81,6 +120,19 @@ fn describe(backup: &Value, listing: Option<BackupListing>, seconds: f64) -> Str
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_node_says_besides_is_told() {
+        let done = |message: &str| json!({"backup": {"response": {"message": message}}});
+        assert_eq!(note(&done("Backup completed. Nothing was read.")), Some("Nothing was read."));
+        assert_eq!((note(&done("Backup completed.")), note(&json!({}))), (None, None));
+    }
+
+    #[test]
+    fn only_a_place_that_is_named_is_required() {
+        assert!(operations(true).iter().all(|operation| operation.contains("($place: String!")));
+        assert!(operations(false).iter().all(|operation| !operation.contains("String!")));
+    }
 
     #[test]
     fn a_backup_is_described_on_one_line() {

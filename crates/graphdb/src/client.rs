@@ -91,6 +91,18 @@ impl Client {
         self.answer(path, response)
     }
 
+    /// Whether the node answers with success; what it says is not read as JSON.
+    pub(crate) fn probe(&self, path: &str) -> Result<(), CallError> {
+        let mut response =
+            self.agent.get(format!("{}{path}", self.base)).call().map_err(|error| self.unreachable(error))?;
+        if response.status().is_success() {
+            return Ok(());
+        }
+        let status = response.status();
+        let text = response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string().unwrap_or_default();
+        Err(CallError::Refused { base: self.base.clone(), message: format!("{status}: {}", excerpt(&text)) })
+    }
+
     /// Posts a body and reads JSON.
     pub(crate) fn post(&self, path: &str, content_type: &str, body: &[u8]) -> Result<Value, CallError> {
         let mut request = self.agent.post(format!("{}{path}", self.base)).content_type(content_type);

@@ -6,6 +6,7 @@
 
 mod file;
 mod flags;
+mod places;
 mod value;
 
 #[cfg(test)]
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use graphdb_archive::GzipLevel;
+use graphdb_destination::LocationOptions;
 use graphdb_server::Whitelist;
 
 use crate::failure::misuse;
@@ -36,6 +38,8 @@ pub(crate) struct Config {
     /// Where the key of backups is; without one they are not encrypted.
     pub(crate) key: Option<KeySource>,
     pub(crate) vault: VaultSurroundings,
+    /// Where backups are when nobody says, and which places are allowed.
+    pub(crate) places: LocationOptions,
     pub(crate) gzip_level: GzipLevel,
     pub(crate) cache_bytes: usize,
     pub(crate) keep_replaced: Duration,
@@ -92,6 +96,23 @@ const SUPER_FLAGS: &[(&str, &[Member])] = &[
         ],
     ),
     ("cache", &[("size-mb", Some("cache-mb")), ("percentage", None), ("remove-on-update", None)]),
+    (
+        "limit",
+        &[
+            ("shared-instance", Some("shared-instance")),
+            ("mutations", None),
+            ("query-edge", None),
+            ("normalize-node", None),
+            ("mutations-nquad", None),
+            ("disallow-drop", None),
+            ("query-timeout", None),
+            ("txn-abort-after", None),
+            ("max-retries", None),
+            ("max-pending-queries", None),
+            ("max-splits", None),
+            ("type-filter-uid-limit", None),
+        ],
+    ),
 ];
 
 /// More than any machine has, less than what overflows.
@@ -124,6 +145,7 @@ impl Config {
             token: settings.token()?,
             key: key_source(|name| settings.find(name).map(|(layer, text)| (text, layer.source.as_str())))?,
             vault: surroundings(settings.text("vault-ca-file").filter(|path| !path.is_empty()).map(str::to_owned)),
+            places: settings.places()?,
             gzip_level: settings.read("gzip-level", gzip_level)?.unwrap_or_default(),
             cache_bytes: settings.read("cache-mb", |text| value::number(text, 1, MAX_CACHE_MB))?.unwrap_or(256) << 20,
             keep_replaced: settings.read("keep-replaced", value::duration)?.unwrap_or(Duration::from_secs(24 * 3600)),
@@ -197,8 +219,20 @@ impl Settings {
 
     fn ignored(&self) -> Vec<String> {
         let names = IGNORED.iter().chain(IGNORED_SWITCHES);
-        names.filter(|name| self.find(name).is_some()).map(|name| format!("--{name}")).collect()
+        let flags = names.filter(|name| self.find(name).is_some()).map(|name| format!("--{name}"));
+        flags.chain(self.layers.iter().flat_map(ignored_members)).collect()
     }
+}
+
+/// The members of super-flags that are given and ignored, as in `--limit mutations`.
+fn ignored_members(layer: &Layer) -> Vec<String> {
+    let mut names = Vec::new();
+    for (super_flag, known) in SUPER_FLAGS {
+        let members = layer.get(super_flag).and_then(|text| value::members(text).ok()).unwrap_or_default();
+        let ignored = members.iter().filter(|(name, _)| known.contains(&(name.as_str(), None)));
+        names.extend(ignored.map(|(name, _)| format!("--{super_flag} {name}")));
+    }
+    names
 }
 
 /// Puts the members of super-flags beside the other settings of their layer.

@@ -9,6 +9,7 @@ mod failure;
 
 mod config;
 mod keys;
+mod places;
 mod serve;
 
 mod client;

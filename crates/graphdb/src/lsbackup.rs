@@ -3,13 +3,14 @@
 use clap::{Args, ValueEnum};
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
-use graphdb_backup::{BackupListing, Locations};
+use graphdb_backup::BackupListing;
 use graphdb_types::DropOp;
 use serde::Serialize as _;
 use serde_json::{Map, Value, json};
 
 use anyhow::Context as _;
 
+use crate::places::PlaceFlags;
 use crate::progress::{bytes, grouped};
 
 /// Lists the backups at a location, oldest first. Nothing is read but their manifests, and no key is needed.
@@ -17,11 +18,12 @@ use crate::progress::{bytes, grouped};
 #[command(after_help = "\
 Examples:
   graphdb lsbackup --location /srv/backups
-  graphdb lsbackup -l file:///srv/backups --output json --verbose")]
+  graphdb lsbackup -l s3:///my-backups/graph --output json --verbose
+  graphdb lsbackup --backup-bucket s3://my-backups/graph --backup-region eu-central-1")]
 pub(crate) struct LsbackupArgs {
-    /// Where the backups are, a path or file:// URI
+    /// Where the backups are: a path, file://, s3:// or minio:// [default: --backup-bucket]
     #[arg(short, long, value_name = "URI", env = "GRAPHDB_LOCATION")]
-    location: String,
+    location: Option<String>,
 
     /// Show predicates and drops too
     #[arg(long, env = "GRAPHDB_VERBOSE")]
@@ -30,6 +32,9 @@ pub(crate) struct LsbackupArgs {
     /// How to print
     #[arg(short, long, value_enum, value_name = "FORM", env = "GRAPHDB_LSBACKUP_OUTPUT", default_value = "table")]
     output: Output,
+
+    #[command(flatten)]
+    place: PlaceFlags,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -45,13 +50,13 @@ enum Output {
 /// Runs `graphdb lsbackup`.
 pub(crate) fn run(args: LsbackupArgs) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start")?;
-    let backups = runtime
-        .block_on(graphdb_backup::list_backups(&Locations::default(), &args.location.as_str().into()))
-        .context("list backups")?;
+    let place = args.place.place(args.location.as_deref(), "--location").context("list backups")?;
+    let backups =
+        runtime.block_on(graphdb_backup::list_backups(&place.locations, &place.request)).context("list backups")?;
     match args.output {
         Output::Json => print!("{}", to_json(&backups, args.verbose)?),
         Output::Tsv => backups.iter().for_each(|backup| println!("{}", to_tsv(backup))),
-        Output::Table if backups.is_empty() => println!("no backups at {}", args.location),
+        Output::Table if backups.is_empty() => println!("no backups at {}", place.shown),
         Output::Table => println!("{}", to_table(&backups, args.verbose)),
     }
     Ok(())

@@ -5,11 +5,12 @@ use std::time::Instant;
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::{ArgAction, Args};
-use graphdb_backup::{Locations, Progress, RestoreReport, RestoreRequest, restore_offline};
+use graphdb_backup::{Progress, RestoreReport, RestoreRequest, restore_offline};
 
 use crate::client::Client;
 use crate::failure::misuse;
 use crate::keys::{KeyFlags, KeySource, keep_out_of_core_dumps, read_key};
+use crate::places::{Place, PlaceFlags};
 use crate::progress::{Reporter, Stand, grouped};
 
 /// Restores a backup into directories that a node can then serve. No node may be running on them.
@@ -23,11 +24,12 @@ Examples:
   graphdb serve --postings /srv/restored/p1
 
   graphdb restore -l /srv/backups -p /srv/restored -z 127.0.0.1:8080      # moves the leases of a running node or Zero past the backup
+  graphdb restore -l s3:///my-backups/graph -p /srv/restored --force-zero=false
   graphdb restore -l /srv/backups -p /srv/restored --backup-num 2 --encryption-key-file backup.key --force-zero=false")]
 pub(crate) struct RestoreArgs {
-    /// Where the backups are, a path or file:// URI
+    /// Where the backups are: a path, file://, s3:// or minio:// [default: --backup-bucket]
     #[arg(short, long, value_name = "URI", env = "GRAPHDB_LOCATION")]
-    location: String,
+    location: Option<String>,
 
     /// Directory in which p1, p2, … are made
     #[arg(short, long, value_name = "DIR", env = "GRAPHDB_RESTORE_POSTINGS")]
@@ -56,12 +58,16 @@ pub(crate) struct RestoreArgs {
 
     #[command(flatten)]
     key: KeyFlags,
+
+    #[command(flatten)]
+    place: PlaceFlags,
 }
 
 /// Runs `graphdb restore`.
 pub(crate) fn run(args: RestoreArgs) -> anyhow::Result<()> {
     keep_out_of_core_dumps();
-    let mut request = request(&args)?;
+    let place = args.place.place(args.location.as_deref(), "--location").context("restore")?;
+    let mut request = request(&args, &place)?;
     let key = args.key.source()?;
     let zero = zero(&args)?;
     if let Some(address) = key.as_ref().and_then(KeySource::overheard) {
@@ -73,9 +79,7 @@ pub(crate) fn run(args: RestoreArgs) -> anyhow::Result<()> {
     let progress = Progress::default();
     let report = {
         let _reporter = show(progress.clone());
-        runtime
-            .block_on(restore_offline(&Locations::default(), &request, &args.postings, &progress))
-            .context("restore")?
+        runtime.block_on(restore_offline(&place.locations, &request, &args.postings, &progress)).context("restore")?
     };
     print_report(&report, &progress, begin.elapsed().as_secs_f64());
     match zero {
@@ -84,11 +88,11 @@ pub(crate) fn run(args: RestoreArgs) -> anyhow::Result<()> {
     }
 }
 
-fn request(args: &RestoreArgs) -> anyhow::Result<RestoreRequest> {
+fn request(args: &RestoreArgs, place: &Place) -> anyhow::Result<RestoreRequest> {
     let backup_num = u64::try_from(args.backup_num)
         .map_err(|_| misuse(format!("--backup-num must be 0 (the whole series) or more, not {}", args.backup_num)))?;
     Ok(RestoreRequest {
-        location: args.location.clone().into(),
+        location: place.request.clone(),
         backup_id: args.backup_id.clone().filter(|id| !id.is_empty()),
         backup_num: Some(backup_num).filter(|number| *number > 0),
         key: None,
@@ -190,6 +194,11 @@ mod tests {
         Alone::try_parse_from(format!("restore -l /b -p /r {text}").split_whitespace()).unwrap().restore
     }
 
+    fn parse(text: &str) -> anyhow::Result<RestoreRequest> {
+        let args = args(text);
+        request(&args, &args.place.place(args.location.as_deref(), "--location")?)
+    }
+
     #[test]
     fn without_zero_a_restore_is_refused_unless_told_otherwise() {
         let error = zero(&args("")).err().unwrap().to_string();
@@ -201,10 +210,10 @@ mod tests {
 
     #[test]
     fn backup_number_0_is_the_whole_series_and_negative_ones_are_refused() {
-        assert_eq!(request(&args("")).unwrap().backup_num, None);
-        assert_eq!(request(&args("--backup-num 0")).unwrap().backup_num, None);
-        assert_eq!(request(&args("--backup-num=2 --backup-id x")).unwrap().backup_num, Some(2));
-        let error = request(&args("--backup-num -1")).unwrap_err();
+        assert_eq!(parse("").unwrap().backup_num, None);
+        assert_eq!(parse("--backup-num 0").unwrap().backup_num, None);
+        assert_eq!(parse("--backup-num=2 --backup-id x").unwrap().backup_num, Some(2));
+        let error = parse("--backup-num -1").unwrap_err();
         assert!(error.is::<crate::failure::Misuse>() && error.to_string().contains("-1"), "{error}");
     }
 

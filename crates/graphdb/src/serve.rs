@@ -9,7 +9,6 @@ use std::time::Duration;
 use anyhow::Context as _;
 use graphdb_archive::ArchiveOptions;
 use graphdb_backup::{BackupContext, Locations, Node, NodeOptions};
-use graphdb_destination::Policy;
 use graphdb_server::{Secret, ServerConfig};
 use graphdb_storage::StoreOptions;
 use tokio::net::TcpListener;
@@ -21,6 +20,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, LogFormat, ServeFlags, Token};
 use crate::keys::{HeldKey, KeySource, RequestKeys, hold_key, is_readable_by_all, keep_out_of_core_dumps, read_token};
+use crate::places::{self, check_credential_file};
 
 /// How often stores are looked for that a restore replaced long enough ago.
 const PRUNE_EVERY: Duration = Duration::from_secs(3600);
@@ -30,12 +30,15 @@ const LAST_GRACE: Duration = Duration::from_secs(5);
 
 /// Runs `graphdb serve`.
 pub(crate) fn run(flags: ServeFlags) -> anyhow::Result<()> {
-    let config = Config::read(flags)?;
+    let mut config = Config::read(flags)?;
+    config.places.environment = places::environment()?;
+    places::check_default(&config.places)?;
     start_log(config.log_format);
     if !config.core_dumps {
         keep_out_of_core_dumps();
     }
     let token = config.token.as_ref().map(secret).transpose()?;
+    config.places.credential_file.as_deref().map(check_credential_file).transpose()?;
     warn_of_risks(&config, token.is_some());
     let runtime = Runtime::new().context("start")?;
     let outcome = runtime.block_on(async {
@@ -64,7 +67,7 @@ fn node_options(config: &Config, key: Option<HeldKey>) -> NodeOptions {
     let archive = ArchiveOptions { level: config.gzip_level, ..ArchiveOptions::default() };
     NodeOptions {
         store: StoreOptions { cache_bytes: config.cache_bytes, sync: config.sync, ..StoreOptions::default() },
-        backup: BackupContext { key, archive, locations: Locations::default() },
+        backup: BackupContext { key, archive, locations: Locations::new(config.places.clone()) },
         keep_replaced: config.keep_replaced,
         key_guard,
     }
@@ -127,8 +130,11 @@ async fn serve(config: Config, options: NodeOptions, token: Option<Secret>) -> a
         version: concat!("v", env!("CARGO_PKG_VERSION")).into(),
         address: address.to_string(),
         cache_bytes: config.cache_bytes as u64,
-        keys: Arc::new(RequestKeys { policy: Policy::default(), surroundings: config.vault }),
+        keys: Arc::new(RequestKeys { policy: config.places.policy, surroundings: config.vault }),
     };
+    if let Some(place) = &config.places.default {
+        tracing::info!(%place, "requests that name no place mean this one");
+    }
     announce(&node, address);
     let pruning = tokio::spawn(prune(node.clone()));
     let shutdown = {

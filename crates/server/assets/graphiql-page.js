@@ -5,7 +5,8 @@ const FIRST_QUERY = `# graphdb admin: write a request below and press Ctrl-Enter
 # The book in the left bar shows every operation with its description.
 # A node that has a token wants it in the field above.
 #
-# Back up (destination is a path on the node, or file:///path):
+# Back up. The destination is a path on the node, s3:///bucket/folder or
+# minio://host:9000/bucket/folder; left out, it is the node's default place:
 #
 #   mutation {
 #     backup(input: {destination: "/srv/backups"}) {

@@ -56,7 +56,7 @@ fn for_everybody() -> Router<App> {
     Router::new()
         .route("/", get(home))
         .route("/health", any(client::health))
-        .route("/healthz", any(client::healthz))
+        .route("/healthz", get(client::healthz))
         .route("/state", any(client::state))
         .route("/probe/graphql", any(client::probe))
         .route("/metrics", get(prometheus))

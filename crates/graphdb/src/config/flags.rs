@@ -88,6 +88,50 @@ pub(crate) const FLAGS: &[Flag] = &[
         "Whether a crash may write memory, and with it keys and credentials, to a core dump [default: off]",
     ),
     flag(
+        "backup-bucket",
+        "GRAPHDB_BACKUP_BUCKET",
+        "PLACE",
+        "Where backups are when a request names no place: s3://BUCKET[/FOLDER], or any location, such as minio://HOST:PORT/BUCKET/FOLDER, \
+         s3://HOST:PORT/BUCKET/FOLDER, /DIR",
+    ),
+    flag(
+        "backup-region",
+        "GRAPHDB_BACKUP_REGION",
+        "REGION",
+        "Region of S3 [default: the location's, AWS_REGION, or the profile's]",
+    ),
+    flag(
+        "backup-credential",
+        "GRAPHDB_BACKUP_CREDENTIAL",
+        "FILE",
+        "File in the form of AWS's shared credentials; it goes before keys in the environment",
+    ),
+    flag(
+        "backup-profile",
+        "GRAPHDB_BACKUP_PROFILE",
+        "NAME",
+        "Profile in that file, or without one in AWS's shared files [default: default]",
+    ),
+    flag(
+        "backup-allow-schemes",
+        "GRAPHDB_BACKUP_ALLOW_SCHEMES",
+        "LIST",
+        "Kinds of places that requests may name, of file, s3 and minio, separated by commas [default: all]",
+    ),
+    flag(
+        "backup-allow-paths",
+        "GRAPHDB_BACKUP_ALLOW_PATHS",
+        "LIST",
+        "Directories that the local places of requests must be in, links followed [default: anywhere]",
+    ),
+    flag(
+        "backup-allow-hosts",
+        "GRAPHDB_BACKUP_ALLOW_HOSTS",
+        "LIST",
+        "Hosts that requests may send the node to, as in minio.example.org,*.example.org,10.0.0.5; AWS is s3.amazonaws.com, and * is any \
+         [default: all but link-local, metadata and unspecified addresses]",
+    ),
+    flag(
         "gzip-level",
         "GRAPHDB_GZIP_LEVEL",
         "N",
@@ -130,7 +174,7 @@ pub(crate) const FLAGS: &[Flag] = &[
 const CONFIG_VARIABLE: &str = "GRAPHDB_CONFIG";
 
 /// Dgraph's flags that mean something here and that `--help` does not show.
-pub(crate) const HIDDEN: &[&str] = &["auth-token", "cache"];
+pub(crate) const HIDDEN: &[&str] = &["auth-token", "cache", "limit", "shared-instance"];
 
 /// Dgraph's flags with a value for what this node does not have. They are accepted so that old service files start.
 pub(crate) const IGNORED: &[&str] = &[
@@ -143,7 +187,6 @@ pub(crate) const IGNORED: &[&str] = &[
     "badger",
     "badger.compression",
     "telemetry",
-    "limit",
     "graphql",
     "trace",
     "jaeger.collector",
@@ -211,9 +254,19 @@ const AFTER_HELP: &str = "\
 Each flag is also read from its variable and from the configuration file; a flag wins over a variable, and that over the file.
 Flags of Dgraph's alpha for what this node does not have are accepted and ignored.
 
+Credentials for object stores are the first of these that are there:
+  s3://     of the request (anonymous, or accessKey and secretKey); of --backup-credential
+            and --backup-profile; AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; of the files
+            in ~/.aws; by web identity; of the container; of the instance
+  minio://  of the request; of --backup-credential; MINIO_ACCESS_KEY and MINIO_SECRET_KEY,
+            or MINIO_ROOT_USER and MINIO_ROOT_PASSWORD
+With --limit \"shared-instance=true\", as in Dgraph, only those of the request count.
+AWS_ENDPOINT_URL_S3 says where s3:///BUCKET is, if not at AWS.
+
 Examples:
   graphdb serve --postings /var/lib/graphdb/p
   graphdb serve --http 0.0.0.0:8080 --whitelist 10.0.0.0/8 --auth-token-file /etc/graphdb/token
+  graphdb serve --backup-bucket s3://my-backups/graph --backup-region eu-central-1
   graphdb serve --encryption-key-file /etc/graphdb/backup.key      # head -c 32 /dev/urandom > backup.key
   graphdb serve --config /etc/graphdb/graphdb.toml
 

@@ -128,7 +128,7 @@ fn flags_of_what_is_not_there_are_listed_as_ignored() {
     let config =
         fold(&[("flag", &[("zero", "localhost:5080"), ("bindall", "true"), ("cache", "size-mb=64; percentage=1,2")])])
             .unwrap();
-    assert_eq!(config.ignored, ["--zero", "--bindall"]);
+    assert_eq!(config.ignored, ["--zero", "--bindall", "--cache percentage"]);
     assert_eq!(config.cache_bytes, 64 << 20);
 }
 
@@ -145,4 +145,81 @@ fn every_ignored_or_hidden_flag_of_dgraph_is_read_from_a_command_line() {
     let config = Config::fold(vec![alone.flags.command_line]).unwrap();
     assert_eq!((config.postings.to_str(), config.http.port()), (Some("a"), 8083));
     assert_eq!(config.ignored, ["--zero", "--my", "--wal", "--badger.compression", "--lru-mb", "--bindall", "--mcp"]);
+}
+
+#[test]
+fn places_are_read_from_each_layer_and_an_empty_text_takes_one_back() {
+    let names = ["backup-bucket", "backup-region", "backup-credential", "backup-profile"];
+    let all = |bucket, region| [(names[0], bucket), (names[1], region), (names[2], "/c"), (names[3], "p")];
+    let (flag, variable, file) = (all("s3://a", "r-1"), all("s3://b/x", "r-2"), all("/c", "r-3"));
+    let layers = [("flag", &flag[..]), ("environment", &variable[..]), ("file", &file[..])];
+    for (from, place, region) in [(0, "s3:///a", "r-1"), (1, "s3:///b/x", "r-2"), (2, "/c", "r-3")] {
+        let places = fold(&layers[from..]).unwrap().places;
+        assert_eq!(places.default.unwrap().to_string(), place);
+        assert_eq!((places.region.as_deref(), places.profile.as_deref()), (Some(region), Some("p")));
+        assert_eq!(places.credential_file.as_deref(), Some(Path::new("/c")));
+    }
+    let none = fold(&[("flag", &[("backup-bucket", ""), ("backup-region", "")]), layers[1]]).unwrap().places;
+    assert!(none.default.is_none() && none.region.is_none() && none.profile.is_some());
+    let nothing = fold(&[]).unwrap().places;
+    assert!(nothing.default.is_none() && !nothing.request_credentials_only && nothing.policy.paths.is_empty());
+}
+
+#[test]
+fn a_policy_is_read_and_binds_the_default_place_too() {
+    let policy = [
+        ("backup-allow-schemes", "file, minio"),
+        ("backup-allow-paths", "/srv/backups,/mnt/nas"),
+        ("backup-allow-hosts", "minio.example.org,*.example.net"),
+    ];
+    let read = fold(&[("file", &policy)]).unwrap().places.policy;
+    assert_eq!((read.schemes.len(), read.paths.len(), read.hosts.len()), (2, 2, 2));
+    for (bucket, part) in [
+        ("s3://bucket", "the scheme s3"),
+        ("/tmp", "not below a directory"),
+        ("minio://other.example.org/b", "other.example.org"),
+    ] {
+        let places = fold(&[("flag", &[("backup-bucket", bucket)]), ("file", &policy)]).unwrap().places;
+        let error = crate::places::check_default(&places).unwrap_err().to_string();
+        assert!(error.contains("--backup-bucket") && error.contains(part), "{error}");
+    }
+    let places = fold(&[("flag", &[("backup-bucket", "minio://a.example.net/b")]), ("file", &policy)]).unwrap().places;
+    assert!(crate::places::check_default(&places).is_ok());
+    assert!(crate::places::check_default(&fold(&[]).unwrap().places).is_ok());
+    for (flag, text) in [("schemes", "gs"), ("paths", "backups"), ("hosts", "http://x")] {
+        let name = format!("backup-allow-{flag}");
+        let message = refusal(&[(name.as_str(), text)]);
+        assert!(message.contains(&name) && message.contains(text), "{message}");
+    }
+}
+
+#[test]
+fn a_shared_instance_lends_its_credentials_to_no_request() {
+    let config = fold(&[("flag", &[("limit", "shared-instance=true; mutations=strict")])]).unwrap();
+    assert!(config.places.request_credentials_only);
+    assert_eq!(config.ignored, ["--limit mutations"]);
+    assert!(!fold(&[("flag", &[("limit", "shared-instance=false")])]).unwrap().places.request_credentials_only);
+    assert!(refusal(&[("limit", "shared-instance=perhaps")]).contains("perhaps"));
+}
+
+#[test]
+fn help_says_how_places_and_credentials_are_found() {
+    use clap::Args as _;
+    let help = ServeFlags::augment_args(clap::Command::new("serve")).render_long_help().to_string();
+    for part in [
+        "--backup-bucket",
+        "--backup-region",
+        "--backup-credential",
+        "--backup-profile",
+        "--backup-allow-schemes",
+        "--backup-allow-paths",
+        "--backup-allow-hosts",
+        "GRAPHDB_BACKUP_BUCKET",
+        "AWS_ACCESS_KEY_ID",
+        "MINIO_ROOT_USER",
+        "AWS_ENDPOINT_URL_S3",
+        "shared-instance",
+    ] {
+        assert!(help.contains(part), "{part}");
+    }
 }

@@ -1,4 +1,4 @@
-//! Arguments of the operations.
+//! Arguments of the operations. Those that may hold credentials have no `Debug`: nothing can print them.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use crate::engine::Restore;
 use crate::keys::{KeyLocation, VaultLocation};
 
 /// What to back up and where to.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct BackupInput {
     /// Where the backup goes: a directory of the node as a path or `file:///path`, `s3:///bucket/folder` or
     /// `minio://host:9000/bucket/folder`. The series that is there already is continued. Without it, the node's default place.
@@ -49,7 +49,7 @@ fn place(
 }
 
 /// Where to look for backups.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct ListBackupsInput {
     /// The destination of the backups, as in backup. Without it, the node's default place.
     location: Option<String>,
@@ -79,6 +79,11 @@ impl ListBackupsInput {
         place(self.location.clone(), access_key, secret_key, self.session_token.clone(), self.anonymous)
     }
 
+    /// Where to look, without the credentials.
+    pub(crate) fn location(&self) -> LocationRequest {
+        LocationRequest { location: self.location.clone(), credentials: None }
+    }
+
     /// The time that the listed backups are from.
     pub(crate) fn window(&self) -> Result<Window, String> {
         Window::new(self.since_date.as_deref(), self.until_date.as_deref(), self.last_n_days, OffsetDateTime::now_utc())
@@ -86,7 +91,7 @@ impl ListBackupsInput {
 }
 
 /// Which backup to restore, and how to read it.
-#[derive(Debug, InputObject)]
+#[derive(InputObject)]
 pub(crate) struct RestoreInput {
     /// The destination of the backups, as in backup. Without it, the node's default place.
     location: Option<String>,

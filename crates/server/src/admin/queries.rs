@@ -95,10 +95,10 @@ impl Query {
 
 async fn list(app: &App, input: &ListBackupsInput) -> Result<Vec<Manifest>, String> {
     let window = input.window()?;
-    let place = input.place()?;
-    let location = place.location.as_deref().unwrap_or("the default place").to_owned();
-    let listed = engine::list(&app.node, &place).await;
-    let mut listed = listed.map_err(|why| format!("Error: cannot read manifests at location {location}: {why}"))?;
+    let location = app.node.shown(&input.location());
+    let failed = |why| format!("Error: cannot read manifests at location {location}: {why}");
+    let place = input.place().map_err(failed)?;
+    let mut listed = engine::list(&app.node, &place).await.map_err(failed)?;
     listed.retain(|backup| window.holds(&backup.created_at));
     listed.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(listed.into_iter().map(Manifest::from).collect())

@@ -19,11 +19,13 @@ pub(crate) async fn health(State(app): State<App>, request: Request) -> Response
     }
 }
 
-/// `/healthz`: 200 while the node takes requests, for load balancers.
+/// `/healthz`: whether the process should be left running, for containers that are started anew when it is not. So a node that keeps
+/// clients out, or that exchanges its store, is well: ending it then would help nobody. `/health` says whether it takes requests.
 pub(crate) async fn healthz(State(app): State<App>) -> Response {
-    match app.client_store() {
-        Ok(_) => text(StatusCode::OK, "OK"),
-        Err(failure) => text(StatusCode::SERVICE_UNAVAILABLE, failure.message().to_owned()),
+    if app.node.is_alive() {
+        text(StatusCode::OK, "ok\n")
+    } else {
+        text(StatusCode::SERVICE_UNAVAILABLE, "the node is closing, or has no store\n")
     }
 }
 

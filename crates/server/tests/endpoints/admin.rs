@@ -101,12 +101,18 @@ async fn mutations_are_not_executed_over_get() {
 #[tokio::test]
 async fn a_failed_field_is_null_and_says_why_and_where() {
     let node = TestNode::new();
-    let answer = node.admin("mutation { backup(input: {destination: \"\"}) { response { code } } }").await;
-    let expected = json!({
-        "errors": [{"message": "resolving backup failed because you must specify a 'destination' value", "locations": [{"line": 1, "column": 12}]}],
-        "data": {"backup": null},
-    });
-    assert_eq!(answer, expected);
+    let why = "you must specify a 'destination' value: no default place is set (--backup-bucket)";
+    for input in ["{destination: \"\"}", "{}", "{destination: null}"] {
+        let answer = node.admin(&format!("mutation {{ backup(input: {input}) {{ response {{ code }} }} }}")).await;
+        let expected = json!({
+            "errors": [{
+                "message": format!("resolving backup failed because {why}"),
+                "locations": [{"line": 1, "column": 12}],
+            }],
+            "data": {"backup": null},
+        });
+        assert_eq!(answer, expected);
+    }
     let text = node.post("/admin", "application/graphql", "{ task(input: {id: \"0x9\"}) { status } }").await.text();
     assert!(
         text.starts_with("{\"errors\":") && text.ends_with("\"data\":{\"task\":null}}"),
@@ -168,10 +174,16 @@ async fn a_restore_that_cannot_be_verified_fails_with_a_code_beside_the_error() 
 #[tokio::test]
 async fn what_this_build_cannot_do_is_refused_and_not_ignored() {
     let node = TestNode::new();
-    for input in ["vaultAddr: \"https://vault\"", "vaultPath: \"x\"", "isPartial: true", "incrementalFrom: 3"] {
+    for (input, why) in [
+        ("isPartial: true", "not supported"),
+        ("incrementalFrom: 3", "not supported"),
+        ("vaultAddr: \"https://vault\"", "reads no encryption keys"),
+        ("vaultPath: \"x\"", "reads no encryption keys"),
+        ("vaultPath: \"x\", encryptionKeyFile: \"y\"", "give one"),
+    ] {
         let answer =
             node.admin(&format!("mutation {{ restore(input: {{location: \"/tmp\", {input}}}) {{ code }} }}")).await;
-        assert!(answer["errors"][0]["message"].as_str().unwrap().contains("not supported"), "{input}: {answer}");
+        assert!(answer["errors"][0]["message"].as_str().unwrap().contains(why), "{input}: {answer}");
     }
 }
 
@@ -180,15 +192,38 @@ async fn lists_that_fail_are_empty() {
     let node = TestNode::new();
     let location = node.dir().join("nothing");
     let query = "query l($i: ListBackupsInput!) { listBackups(input: $i) { backupId } }";
-    let body = json!({"query": query, "variables": {"i": {"location": location, "accessKey": "a"}}}).to_string();
-    let answer = node.post("/admin", "application/json", body).await.json();
-    assert_eq!(answer["data"], json!({"listBackups": []}));
-    assert!(
-        answer["errors"][0]["message"]
-            .as_str()
-            .unwrap()
-            .starts_with("resolving listBackups failed because Error: cannot read manifests")
-    );
+    for input in [json!({"location": location}), json!({"location": location, "accessKey": "a"})] {
+        let body = json!({"query": query, "variables": {"i": input}}).to_string();
+        let answer = node.post("/admin", "application/json", body).await.json();
+        assert_eq!(answer["data"], json!({"listBackups": []}));
+        let message = answer["errors"][0]["message"].as_str().unwrap();
+        let start = "resolving listBackups failed because Error: cannot read manifests at location ";
+        assert!(message.starts_with(start) && message.contains("/nothing"), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn credentials_come_in_pairs_and_are_never_repeated() {
+    let node = TestNode::new();
+    let inputs = [
+        ("accessKey: \"canary-1\"", "the secret key is missing"),
+        ("secretKey: \"canary-2\"", "the access key is missing"),
+        ("sessionToken: \"canary-3\"", "the access key is missing"),
+        ("accessKey: \"canary-1\", sessionToken: \"canary-3\"", "the secret key is missing"),
+        ("accessKey: \"canary-1\", secretKey: [\"canary-2\", \"x\"]", "secretKey"),
+        ("secretKey: {canary: \"canary-2\"}", "secretKey"),
+        ("accessKey: \"canary-1\", secretKey: \"canary-2\", secret: \"canary-3\"", "secret"),
+    ];
+    for (input, why) in inputs {
+        for operation in [
+            format!("mutation {{ backup(input: {{destination: \"/tmp\", {input}}}) {{ taskId }} }}"),
+            format!("mutation {{ restore(input: {{location: \"/tmp\", {input}}}) {{ code }} }}"),
+            format!("{{ listBackups(input: {{location: \"/tmp\", {input}}}) {{ path }} }}"),
+        ] {
+            let text = node.post("/admin", "application/graphql", operation.clone()).await.text();
+            assert!(text.contains(why) && !text.contains("canary-"), "{operation}: {text}");
+        }
+    }
 }
 
 #[tokio::test]

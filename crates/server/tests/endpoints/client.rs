@@ -1,5 +1,6 @@
 //! The endpoints of Dgraph's clients: methods, content types, parameters, shapes and codes.
 
+use graphdb_server::{Secret, ServerConfig};
 use serde_json::{Value, json};
 
 use super::node::{TestNode, gzip};
@@ -226,12 +227,29 @@ async fn draining_keeps_clients_out_and_administration_in() {
             && health.text().starts_with(message)
             && health.header("content-type").starts_with("text/plain")
     );
-    for uri in ["/health?all", "/health?live", "/state", "/probe/graphql", "/metrics"] {
+    for uri in ["/health?all", "/health?live", "/healthz", "/state", "/probe/graphql", "/metrics"] {
         assert_eq!(node.get(uri).await.status, 200, "{uri}");
     }
     let answer = node.admin("mutation { draining(enable: false) { response { message } } }").await;
     assert_eq!(answer["data"]["draining"]["response"]["message"], "draining mode has been set to false");
     assert_eq!(node.get("/health").await.status, 200);
+}
+
+#[tokio::test]
+async fn healthz_asks_for_nothing_and_tells_a_drained_node_from_a_closed_one() {
+    let token = Some(Secret::new("opensesame".to_owned()));
+    let node = TestNode::with(ServerConfig { token, ..ServerConfig::default() }).from("203.0.113.9:40000");
+    for draining in [false, true] {
+        node.node.set_draining(draining);
+        let reply = node.get("/healthz").await;
+        assert_eq!((reply.status.as_u16(), reply.text().as_str()), (200, "ok\n"), "draining: {draining}");
+        let head = node.send("HEAD", "/healthz", &[], "").await;
+        assert_eq!((head.status.as_u16(), head.text().as_str()), (200, ""), "draining: {draining}");
+    }
+    assert_eq!(node.send("POST", "/healthz", &[], "").await.status, 405);
+    node.node.close().await;
+    let reply = node.get("/healthz").await;
+    assert!(reply.status == 503 && reply.text().contains("closing"), "{}", reply.text());
 }
 
 #[tokio::test]
@@ -247,7 +265,11 @@ async fn older_forms_of_administration_answer_as_they_did() {
     assert_eq!(node.get("/admin/backup").await.error().1, "ErrorInvalidMethod");
     let failed = node.post("/admin/backup", "application/x-www-form-urlencoded", "destination=").await.json();
     assert_eq!(failed["errors"][0]["message"], "Backup failed.");
-    assert_eq!(failed["errors"][0]["extensions"]["code"], "you must specify a 'destination' value");
+    let why = failed["errors"][0]["extensions"]["code"].as_str().unwrap();
+    assert!(why.starts_with("you must specify a 'destination' value") && why.contains("--backup-bucket"), "{why}");
+    let half =
+        node.post("/admin/backup", "application/x-www-form-urlencoded", "destination=/x&secret_key=canary").await;
+    assert!(half.text().contains("the access key is missing") && !half.text().contains("canary"), "{}", half.text());
 }
 
 #[tokio::test]
