@@ -1,5 +1,6 @@
 //! Whose requests they are. The order is that of the module above.
 
+use std::error::Error;
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -88,11 +89,9 @@ impl Sources {
                     *self.used.lock().unwrap_or_else(PoisonError::into_inner) = Some(source.name.clone());
                     return Ok(keys);
                 }
-                Err(CredentialsError::CredentialsNotLoaded(why)) => missing.push(format!(
-                    "{}: {}",
-                    source.name,
-                    refused::causes(&CredentialsError::CredentialsNotLoaded(why))
-                )),
+                Err(err) if source.is_guess || matches!(err, CredentialsError::CredentialsNotLoaded(_)) => {
+                    missing.push(format!("{}: {}", source.name, said(&err)));
+                }
                 Err(err) => return Err(source.failed(&err)),
             }
         }
@@ -107,6 +106,14 @@ impl Sources {
             return refused::why_no_credentials(&err);
         }
         used().unwrap_or_else(|| "none".into())
+    }
+}
+
+/// What a source without credentials said, as a part of a sentence.
+fn said(err: &CredentialsError) -> String {
+    match err.source() {
+        Some(_) => refused::causes(err).trim_end_matches('.').to_owned(),
+        None => "there are none".into(),
     }
 }
 
@@ -125,11 +132,13 @@ struct Source {
     /// As it is shown.
     name: String,
     provider: Box<dyn ProvideCredentials>,
+    /// Whether nobody said that there is anything: where it cannot be reached, there is nothing.
+    is_guess: bool,
 }
 
 impl Source {
     fn new(name: impl Into<String>, provider: impl ProvideCredentials + 'static) -> Source {
-        Source { name: name.into(), provider: Box::new(provider) }
+        Source { name: name.into(), provider: Box::new(provider), is_guess: false }
     }
 
     /// The failure, with the name of who failed.
@@ -183,7 +192,10 @@ fn sources_of_aws(options: &LocationOptions, config: &ProviderConfig) -> Vec<Sou
         Source::new(shown, Profile { files: EnvConfigFiles::default(), name, config: config.clone() }),
         Source::new("web identity", WebIdentityTokenCredentialsProvider::builder().configure(config).build()),
         Source::new("container metadata", EcsCredentialsProvider::builder().configure(config).build()),
-        Source::new("instance metadata", ImdsCredentialsProvider::builder().configure(config).build()),
+        Source {
+            is_guess: true,
+            ..Source::new("instance metadata", ImdsCredentialsProvider::builder().configure(config).build())
+        },
     ]
 }
 
@@ -231,4 +243,4 @@ impl fmt::Display for NoCredentials {
     }
 }
 
-impl std::error::Error for NoCredentials {}
+impl Error for NoCredentials {}

@@ -185,6 +185,15 @@ async fn the_environment_is_asked_in_the_order_of_aws() {
         assert!(said.source.contains(part), "{part}: {}", said.source);
     }
     assert!(signers(&fake.take()).is_empty(), "nothing is sent unsigned");
+
+    let forbidding = Fake::always(reply(403, "", "")).await;
+    variables.remove("AWS_EC2_METADATA_DISABLED");
+    variables.insert("AWS_EC2_METADATA_SERVICE_ENDPOINT", format!("http://{}", forbidding.address));
+    variables.insert("AWS_PROFILE", "ops".into());
+    let said = run_child("delete", "bucket", &variables).await;
+    for part in ["profile \"ops\"", "instance metadata: ", "anonymous: true"] {
+        assert!(said.source.contains(part), "{part}: {}", said.source);
+    }
 }
 
 #[tokio::test]
