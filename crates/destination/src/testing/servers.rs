@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 
 pub use account::Account;
 pub use garage::Garage;
-pub use nfs::beside_nfs;
+pub use nfs::{Nfs, beside_nfs};
 pub use rgw::{Rgw, Storage};
 pub use rusty_vault::RustyVault;
 pub use s3_server::S3Server;
