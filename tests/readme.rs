@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::Command;
 
+use graphdb_destination::testing::servers::skip;
 use serde_json::Value;
 
 use crate::harness::{Folder, Node, Output, Running, bin_dir, clean, temp_dir, workspace};
@@ -65,7 +66,7 @@ fn commands(readme: &str, section: &str) -> Vec<String> {
 fn has_curl() -> bool {
     let found = Command::new("curl").arg("--version").output().is_ok();
     if !found {
-        eprintln!("SKIPPED: curl is not installed, so the README's curl lines were not run");
+        skip("curl is not installed, so the README's curl lines were not run");
     }
     found
 }

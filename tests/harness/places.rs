@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use graphdb_destination::testing::servers::skip;
 use tempfile::TempDir;
 
 use super::{Client, cli};
@@ -51,7 +52,7 @@ pub(crate) fn shared(name: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    eprintln!("SKIPPED: {} is not there; set GRAPHDB_SHARED to the folder that has {name}", path.display());
+    skip(&format!("{} is not there; set GRAPHDB_SHARED to the folder that has {name}", path.display()));
     None
 }
 

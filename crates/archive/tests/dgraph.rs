@@ -17,10 +17,15 @@ fn backups() -> Option<PathBuf> {
     if data.join("dgraph-backups").is_dir() {
         return Some(data);
     }
-    let said =
-        format!("SKIPPED {}: it is not there; set GRAPHDB_SHARED to the folder that has data/\n", data.display());
-    _ = std::io::stderr().write_all(said.as_bytes());
+    skip(&format!("{} is not there; set GRAPHDB_SHARED to the folder that has data/", data.display()));
     None
+}
+
+/// Says on standard error itself that the test of this thread cannot run; `scripts/count-tests.sh` counts the line.
+fn skip(why: &str) {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("a test");
+    _ = std::io::stderr().write_all(format!("\nSKIPPED {test}: {why}\n").as_bytes());
 }
 
 fn files(dir: &Path, ending: &str, found: &mut Vec<PathBuf>) {

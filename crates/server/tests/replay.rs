@@ -17,6 +17,7 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{Request, header};
 use graphdb_backup::{JobStatus, Node, NodeOptions};
+use graphdb_destination::testing::servers::skip;
 use graphdb_server::ServerConfig;
 use graphdb_storage::Leased;
 use serde::Deserialize;
@@ -76,7 +77,7 @@ async fn send(router: &Router, exchange: &Exchange, backups: &str) -> Answer {
 /// A fresh node, and what it answers to the exchanges of `file`, in order. `None` without the file.
 async fn replay(file: &str) -> Option<Vec<(Exchange, Option<String>, Value)>> {
     let Some(text) = shared(file) else {
-        eprintln!("SKIPPED: {file} is not there; set GRAPHDB_SHARED to the folder that holds it");
+        skip(&format!("{file} is not there; set GRAPHDB_SHARED to the folder that holds it"));
         return None;
     };
     let dir = tempfile::tempdir().expect("a directory");

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::testing::conformance;
+use crate::testing::servers::skip;
 use crate::{Error, Locations, MemoryDestination};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -167,7 +168,7 @@ impl Mounted {
         if mount(["-t", "tmpfs", "-o", options, "none"].map(OsStr::new).into_iter().chain([dir.path().as_os_str()])) {
             return Some(Mounted(dir));
         }
-        println!("SKIPPED: mounting a tmpfs needs root and a mount namespace of one's own");
+        skip("mounting a tmpfs needs root and a mount namespace of one's own");
         None
     }
 
