@@ -33,6 +33,8 @@ mod memory;
 mod minio;
 mod s3;
 
+mod probe;
+
 pub mod testing;
 
 pub use bucket::{BucketDestination, BucketOptions};
@@ -45,4 +47,5 @@ pub use location::{BucketLocation, BucketScheme, Endpoint, Location};
 pub use locations::{LocationOptions, LocationRequest, Locations, ObjectStoreEnvironment};
 pub use memory::MemoryDestination;
 pub use policy::{Policy, Scheme};
+pub use probe::{Ability, Finding, Outcome, ProbeReport};
 pub use stream::ByteStream;

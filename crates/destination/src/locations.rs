@@ -9,6 +9,7 @@ use crate::error::Attempt;
 use crate::file::run_blocking;
 use crate::location::{BucketLocation, BucketScheme};
 use crate::policy::Policy;
+use crate::probe::{ProbeReport, probe_bucket, probe_directory};
 use crate::{Destination, Error, FileDestination, Location, Result, minio, s3};
 
 /// A place as a request names it. Without a location it is the node's default place.
@@ -165,6 +166,21 @@ impl Locations {
         match self.follow(request).await? {
             Location::File(root) => Ok(Arc::new(FileDestination::open(root).await?)),
             Location::Bucket(bucket) => self.open_bucket(&bucket, request.credentials.as_ref()).await,
+        }
+    }
+
+    /// Tries what a place can do for whoever asks. Writes some tiny objects and removes them.
+    ///
+    /// # Errors
+    /// As [`Locations::open`]; what the place itself refuses is in the report.
+    pub async fn probe(&self, request: &LocationRequest) -> Result<ProbeReport> {
+        match self.follow(request).await? {
+            Location::File(root) => Ok(probe_directory(&FileDestination::open(root).await?).await),
+            Location::Bucket(bucket) => {
+                let client = self.bucket_client(&bucket, request.credentials.as_ref()).await?;
+                let folder = bucket.prefix.as_ref().map(|prefix| format!("{prefix}/")).unwrap_or_default();
+                Ok(probe_bucket(&*client, bucket.to_string(), &folder).await)
+            }
         }
     }
 

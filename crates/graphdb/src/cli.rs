@@ -4,16 +4,16 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
 
 use crate::backup::BackupArgs;
-use crate::config::ServeFlags;
+use crate::check::CheckArgs;
+use crate::config::{LogFormat, ServeFlags};
 use crate::health::HealthArgs;
 use crate::live::LiveArgs;
 use crate::lsbackup::LsbackupArgs;
 use crate::restore::RestoreArgs;
 use crate::sample::SampleArgs;
-use crate::{argv, backup, failure, health, live, lsbackup, restore, sample, serve};
+use crate::{argv, backup, check, failure, health, live, log, lsbackup, restore, sample, serve};
 
 /// A graph database node whose data can always be got back.
 #[derive(Debug, Parser)]
@@ -46,6 +46,8 @@ enum Command {
     Backup(BackupArgs),
     /// List the backups at a location
     Lsbackup(LsbackupArgs),
+    /// Try what a place for backups can do
+    Check(CheckArgs),
     /// Restore a backup into directories that a node can then serve (offline)
     Restore(Box<RestoreArgs>),
     /// Write a graph of films to try graphdb with
@@ -74,13 +76,15 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn execute(command: Command) -> anyhow::Result<()> {
     if !matches!(command, Command::Serve(_)) {
-        log_warnings();
+        // What the libraries find worth a warning; `RUST_LOG` asks for more.
+        log::start(LogFormat::Text, "warn");
     }
     match command {
         Command::Serve(flags) => serve::run(*flags),
         Command::Live(args) => live::run(args),
         Command::Backup(args) => backup::run(args),
         Command::Lsbackup(args) => lsbackup::run(args),
+        Command::Check(args) => check::run(args),
         Command::Restore(args) => restore::run(*args),
         Command::Sample(args) => sample::run(args),
         Command::Health(args) => health::run(args),
@@ -89,12 +93,6 @@ fn execute(command: Command) -> anyhow::Result<()> {
             Ok(())
         }
     }
-}
-
-/// What the libraries find worth a warning; `RUST_LOG` asks for more.
-fn log_warnings() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 mod argv;
 mod cli;
 mod failure;
+mod log;
 
 mod config;
 mod keys;
@@ -16,6 +17,7 @@ mod client;
 mod progress;
 
 mod backup;
+mod check;
 mod health;
 mod live;
 mod lsbackup;

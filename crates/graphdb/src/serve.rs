@@ -16,10 +16,10 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task;
 use tokio::time::{self, MissedTickBehavior};
-use tracing_subscriber::EnvFilter;
 
-use crate::config::{Config, LogFormat, ServeFlags, Token};
+use crate::config::{Config, ServeFlags, Token};
 use crate::keys::{HeldKey, KeySource, RequestKeys, hold_key, is_readable_by_all, keep_out_of_core_dumps, read_token};
+use crate::log;
 use crate::places::{self, check_credential_file};
 
 /// How often stores are looked for that a restore replaced long enough ago.
@@ -33,7 +33,7 @@ pub(crate) fn run(flags: ServeFlags) -> anyhow::Result<()> {
     let mut config = Config::read(flags)?;
     config.places.environment = places::environment()?;
     places::check_default(&config.places)?;
-    start_log(config.log_format);
+    log::start(config.log_format, "info");
     if !config.core_dumps {
         keep_out_of_core_dumps();
     }
@@ -51,15 +51,6 @@ pub(crate) fn run(flags: ServeFlags) -> anyhow::Result<()> {
     });
     runtime.shutdown_timeout(LAST_GRACE);
     outcome
-}
-
-fn start_log(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match format {
-        LogFormat::Text => log.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init(),
-        LogFormat::Json => log.json().init(),
-    }
 }
 
 fn node_options(config: &Config, key: Option<HeldKey>) -> NodeOptions {

@@ -22,7 +22,6 @@ pub(super) struct Place {
     pub(super) location: String,
     /// What all keys begin with: empty, or a folder and a slash.
     folder: String,
-    pub(super) trace: bool,
     pub(super) options: BucketOptions,
     /// How objects are created here; `None` until the first.
     pub(super) protocol: Mutex<Option<Protocol>>,
@@ -35,7 +34,6 @@ impl Place {
             client,
             location: at.to_string(),
             folder: at.prefix.as_ref().map(|prefix| format!("{prefix}/")).unwrap_or_default(),
-            trace: at.trace,
             options,
             protocol: Mutex::new(None),
             etags: EtagKind::default(),

@@ -33,12 +33,13 @@ pub(super) async fn protocol(op: &Operation, name: &ObjectName) -> Result<Option
 
 async fn probe(op: &Operation, key: &str) -> Result<Option<Protocol>> {
     let body = "graphdb looks whether this store honours If-None-Match".into();
-    for _ in 0..2 {
-        let written = op.put(key, &body, Condition::Absent).await.answer;
-        match written {
-            Ok(_) => {}
+    // Twice the same: a single refusal may be a mistake, and a node that goes by claims disturbs one that trusts the condition.
+    let (mut written, mut unknown) = (0, 0);
+    while written < 2 && unknown < 2 {
+        match op.put(key, &body, Condition::Absent).await.answer {
+            Ok(_) => written += 1,
             Err(refusal) if refusal.class == Class::Exists => return Ok(Some(Protocol::Condition)),
-            Err(refusal) if refusal.is_unknown_condition() => break,
+            Err(refusal) if refusal.is_unknown_condition() => unknown += 1,
             // A policy may allow the names of objects alone.
             Err(refusal) if refusal.class == Class::Denied => return Ok(None),
             Err(refusal) => return Err(op.refused(refusal)),

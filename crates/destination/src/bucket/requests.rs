@@ -46,31 +46,6 @@ pub(super) struct Attempts {
     begun_at: Instant,
 }
 
-macro_rules! log_request {
-    ($level:ident, $request:expr, $millis:expr, $refusal:expr) => {
-        match $refusal {
-            None => tracing::$level!(
-                request = $request.verb,
-                key = $request.key,
-                bytes = $request.bytes,
-                millis = $millis,
-                "object store answered"
-            ),
-            Some(refusal) => tracing::$level!(
-                request = $request.verb,
-                key = $request.key,
-                bytes = $request.bytes,
-                millis = $millis,
-                class = ?refusal.class,
-                status = refusal.status,
-                code = refusal.code.as_deref(),
-                request_id = refusal.request_id.as_deref(),
-                "object store refused"
-            ),
-        }
-    };
-}
-
 impl Operation {
     pub(super) fn on(place: &Arc<Place>, action: &'static str, name: &ObjectName) -> Operation {
         Operation::new(place, Attempt::on(action, name, &place.location))
@@ -248,11 +223,14 @@ impl Operation {
         let answer = answer.unwrap_or_else(|_| Err(Refusal::timeout(request.timeout)));
         let refusal = answer.as_ref().err();
         self.note(begun_at, refusal);
-        let millis = begun_at.elapsed().as_millis() as u64;
-        match self.place.trace {
-            true => log_request!(info, request, millis, refusal),
-            false => log_request!(trace, request, millis, refusal),
-        }
+        tracing::trace!(
+            request = request.verb,
+            key = request.key,
+            bytes = request.bytes,
+            millis = begun_at.elapsed().as_millis() as u64,
+            refusal = refusal.map(tracing::field::display),
+            "object store asked"
+        );
         answer
     }
 

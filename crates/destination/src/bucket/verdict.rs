@@ -13,7 +13,8 @@ impl Refusal {
         }
         match (self.class.clone(), &attempt.name) {
             (Class::Absent, Some(name)) => attempt.not_found(name),
-            (Class::Exists, Some(name)) => attempt.conflict(name),
+            // A condition is set where something is created; elsewhere this is an answer to another question.
+            (Class::Exists, Some(name)) if attempt.action == "create" => attempt.conflict(name),
             (Class::NoBucket, _) => Error::NoLocation { location },
             (Class::Denied, _) => Error::Denied { action, object, location, source: self.into() },
             (Class::Full, _) => Error::Full { action, object, location, source: self.into() },
