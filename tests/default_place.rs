@@ -87,12 +87,10 @@ fn each_source_of_settings_can_hold_the_default_place() {
     let dir = temp_dir();
     let place = dir.dir("default");
     let file = dir.file("graphdb.toml", format!("backup-bucket = {place:?}\n"));
-    let sources: [(&[(&str, &str)], &[&str]); 3] = [
-        (&[("GRAPHDB_BACKUP_BUCKET", &place)], &[]),
-        (&[], &["--backup_bucket", &place]),
-        (&[("GRAPHDB_BACKUP_BUCKET", ""), ("GRAPHDB_CONFIG", &file)], &["--backup-bucket", &place]),
-    ];
-    for (number, (variables, flags)) in sources.into_iter().enumerate() {
+    let variables: [&[(&str, &str)]; 3] =
+        [&[("GRAPHDB_BACKUP_BUCKET", &place)], &[], &[("GRAPHDB_BACKUP_BUCKET", ""), ("GRAPHDB_CONFIG", &file)]];
+    let flags: [&[&str]; 3] = [&[], &["--backup_bucket", &place], &["--backup-bucket", &place]];
+    for (number, (variables, flags)) in variables.into_iter().zip(flags).enumerate() {
         let postings = dir.path().join(format!("p{number}"));
         let mut command = graphdb();
         command.args(["serve", "-p", postings.to_str().unwrap(), "--http", "127.0.0.1:0"]).args(flags);

@@ -244,7 +244,8 @@ fn shared(path: &str) -> Option<PathBuf> {
     let root = std::env::var_os("GRAPHDB_SHARED").map_or_else(|| PathBuf::from(beside), PathBuf::from);
     let path = root.join("data").join(path);
     if !path.exists() {
-        println!("skipped: {} is absent; set GRAPHDB_SHARED", path.display());
+        let said = format!("\nSKIPPED {}: it is not there; set GRAPHDB_SHARED\n", path.display());
+        _ = std::io::Write::write_all(&mut std::io::stderr(), said.as_bytes());
     }
     path.exists().then_some(path)
 }

@@ -26,6 +26,6 @@ const TELL_REQUESTS: [&str; 10] =
 
 fn is_harmless(event: &Metadata<'_>) -> bool {
     let library = event.target().split("::").next().unwrap_or_default();
-    let tells = |name: &&str| library == *name || library.strip_prefix(*name).is_some_and(|rest| rest.starts_with('_'));
-    *event.level() <= Level::INFO || !TELL_REQUESTS.iter().any(|name| tells(&name))
+    let tells = |name: &str| library == name || library.strip_prefix(name).is_some_and(|rest| rest.starts_with('_'));
+    *event.level() <= Level::INFO || !TELL_REQUESTS.iter().any(|name| tells(name))
 }

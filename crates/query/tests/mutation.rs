@@ -477,7 +477,8 @@ fn shared(path: &str) -> Option<String> {
         .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")), PathBuf::from);
     let text = std::fs::read_to_string(root.join(path)).ok();
     if text.is_none() {
-        eprintln!("skipped: there is no {path} in {}", root.display());
+        let said = format!("\nSKIPPED {path}: it is not in {}; set GRAPHDB_SHARED\n", root.display());
+        _ = std::io::Write::write_all(&mut std::io::stderr(), said.as_bytes());
     }
     text
 }

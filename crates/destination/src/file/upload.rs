@@ -23,7 +23,8 @@ pub(super) struct Temporary {
     place: Arc<Place>,
     name: ObjectName,
     folder: Folder,
-    file: File,
+    /// Open until the last moment: NFS keeps a file that is removed while it is open, under another name.
+    file: Option<File>,
     temporary_name: String,
     written_bytes: u64,
     named: bool,
@@ -33,7 +34,12 @@ impl Temporary {
     /// Creates the file and the folders around it.
     pub(super) fn create(place: Arc<Place>, name: &ObjectName, attempt: &Attempt) -> Result<Temporary> {
         let (folder, temporary_name, file) = create_beside(&place, name, attempt)?;
-        Ok(Temporary { place, name: name.clone(), folder, file, temporary_name, written_bytes: 0, named: false })
+        let (name, file) = (name.clone(), Some(file));
+        Ok(Temporary { place, name, folder, file, temporary_name, written_bytes: 0, named: false })
+    }
+
+    fn file(&self) -> &File {
+        self.file.as_ref().expect("the file is closed by the drop alone")
     }
 
     /// Refuses a name that exists, to save the work of writing.
@@ -46,7 +52,7 @@ impl Temporary {
     }
 
     pub(super) fn append(&mut self, chunk: &[u8], attempt: &Attempt) -> Result<()> {
-        self.file.write_all(chunk).map_err(|err| attempt.fail_with(err))?;
+        self.file().write_all(chunk).map_err(|err| attempt.fail_with(err))?;
         self.written_bytes += chunk.len() as u64;
         Ok(())
     }
@@ -56,7 +62,7 @@ impl Temporary {
     /// NFS tells lost writes when a file is synced or closed; after a sync that succeeded nothing is left to be lost
     /// by the close.
     pub(super) fn publish(mut self, mode: Put, attempt: &Attempt) -> Result<()> {
-        self.file.sync_all().map_err(|err| attempt.fail_with(err))?;
+        self.file().sync_all().map_err(|err| attempt.fail_with(err))?;
         self.check_size(attempt)?;
         match mode {
             Put::Create => self.take_new_name(attempt)?,
@@ -67,7 +73,7 @@ impl Temporary {
     }
 
     fn check_size(&self, attempt: &Attempt) -> Result<()> {
-        let size_bytes = self.file.metadata().map_err(|err| attempt.fail_with(err))?.len();
+        let size_bytes = self.file().metadata().map_err(|err| attempt.fail_with(err))?.len();
         if size_bytes != self.written_bytes {
             let why = format!("the file has {size_bytes} bytes after {} were written", self.written_bytes);
             return Err(attempt.unavailable(why));
@@ -124,6 +130,7 @@ impl Drop for Temporary {
         if self.named {
             return;
         }
+        drop(self.file.take());
         if let Err(err) = self.folder.remove_file(&self.temporary_name) {
             let (file, location) = (&self.temporary_name, self.place.location());
             tracing::warn!(file, location, %err, "could not remove an unfinished upload; a sweep will");

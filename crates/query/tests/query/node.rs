@@ -107,6 +107,7 @@ pub(crate) fn shared() -> Option<PathBuf> {
     if folder.is_dir() {
         return Some(folder);
     }
-    println!("skipped: no shared data at {} (set GRAPHDB_SHARED)", folder.display());
+    let said = format!("\nSKIPPED {}: it is not there; set GRAPHDB_SHARED\n", folder.display());
+    _ = std::io::Write::write_all(&mut std::io::stderr(), said.as_bytes());
     None
 }
