@@ -58,13 +58,15 @@ pub(crate) fn connect(
     let identity = Identity::find(credentials, options).map_err(refuse)?;
     let http = http::client(&options.policy).map_err(refuse)?;
     let signer = Signer::new(at, &endpoint, &identity, options).map_err(refuse)?;
-    Ok(Arc::new(MinioClient { http, signer, source: identity.source, is_traced: at.trace }))
+    let is_session = identity.is_session();
+    Ok(Arc::new(MinioClient { http, signer, source: identity.source, is_session, is_traced: at.trace }))
 }
 
 struct MinioClient {
     http: reqwest::Client,
     signer: Signer,
     source: String,
+    is_session: bool,
     is_traced: bool,
 }
 
@@ -98,7 +100,11 @@ impl MinioClient {
             trace(&method, &url, begun.elapsed(), sent.as_ref().ok());
         }
         let response = sent.map_err(answer::lost)?;
-        if response.status().is_success() { Ok(response) } else { Err(answer::refusal(response).await) }
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let refusal = answer::refusal(response).await;
+        Err(if self.is_session { refusal.of_session() } else { refusal })
     }
 }
 

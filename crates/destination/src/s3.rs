@@ -50,7 +50,7 @@ use aws_sdk_s3::config::{
 };
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
-use crate::bucket::{Answer, BucketClient, Class};
+use crate::bucket::{Answer, BucketClient, Class, Refusal};
 use crate::credentials::Credentials;
 use crate::location::BucketLocation;
 use crate::locations::LocationOptions;
@@ -137,12 +137,20 @@ impl S3Client {
         let client = self.home.get().unwrap_or(&self.first);
         let refusal = match send(client).await {
             Ok(answer) => return Ok(answer),
-            Err(err) => refused::refusal(err),
+            Err(err) => self.refusal(err),
         };
         match self.home_of(&refusal.class) {
-            Some(home) if !std::ptr::eq(home, client) => send(home).await.map_err(refused::refusal),
+            Some(home) if !std::ptr::eq(home, client) => send(home).await.map_err(|err| self.refusal(err)),
             _ => Err(refusal),
         }
+    }
+
+    fn refusal<E>(&self, err: SdkError<E, HttpResponse>) -> Refusal
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let refusal = refused::refusal(err);
+        if self.identity.is_session() { refusal.of_session() } else { refusal }
     }
 
     /// The client in the region that the store named, unless the region was stated.

@@ -119,6 +119,14 @@ impl Refusal {
         Refusal::plain(Class::Unavailable, format!("no answer within {} s", after.as_secs_f32()))
     }
 
+    /// Adds what may be behind a denial of keys that nobody renews: some stores (Ceph) do not tell that a session has ended.
+    pub(crate) fn of_session(mut self) -> Refusal {
+        if self.class == Class::Denied {
+            self.message.push_str("; the session that the keys belong to may have expired");
+        }
+        self
+    }
+
     /// Whether a conditional request may have failed because of its condition: the store does not know the header. The same request without
     /// it shows.
     pub(super) fn is_unknown_condition(&self) -> bool {

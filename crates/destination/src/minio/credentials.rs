@@ -41,6 +41,11 @@ impl Identity {
         }
     }
 
+    /// Whether the keys end with a session, and nobody renews them.
+    pub(super) fn is_session(&self) -> bool {
+        self.keys.as_ref().is_some_and(|keys| keys.session_token.is_some())
+    }
+
     /// As rust-s3 takes them: from here on in its memory, which it does not overwrite.
     ///
     /// # Errors

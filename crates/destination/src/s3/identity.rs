@@ -35,7 +35,9 @@ pub(super) enum Identity {
 impl Identity {
     /// Who is meant. Asks nobody yet. `region` is where roles are assumed.
     pub(super) fn find(credentials: Option<&Credentials>, options: &LocationOptions, region: &str) -> Identity {
-        let given = |name: &str, keys: &AccessKeys| vec![Source::new(name, keys_of(keys))];
+        let given = |name: &str, keys: &AccessKeys| {
+            vec![Source { is_session: keys.session_token.is_some(), ..Source::new(name, keys_of(keys)) }]
+        };
         let config = ProviderConfig::without_region().with_region(Some(Region::new(region.to_owned())));
         let sources = match credentials {
             Some(Credentials::Anonymous) => return Identity::Anonymous,
@@ -61,6 +63,11 @@ impl Identity {
                 _ => Ok(()),
             },
         }
+    }
+
+    /// Whether the keys end with a session, and nobody renews them.
+    pub(super) fn is_session(&self) -> bool {
+        matches!(self, Identity::Signed(sources) if sources.sources.iter().any(|source| source.is_session))
     }
 
     /// Which source gave credentials, in words. Never a part of a secret.
@@ -134,11 +141,13 @@ struct Source {
     provider: Box<dyn ProvideCredentials>,
     /// Whether nobody said that there is anything: where it cannot be reached, there is nothing.
     is_guess: bool,
+    /// Whether it gives the keys of one session, always the same.
+    is_session: bool,
 }
 
 impl Source {
     fn new(name: impl Into<String>, provider: impl ProvideCredentials + 'static) -> Source {
-        Source { name: name.into(), provider: Box::new(provider), is_guess: false }
+        Source { name: name.into(), provider: Box::new(provider), is_guess: false, is_session: false }
     }
 
     /// The failure, with the name of who failed.

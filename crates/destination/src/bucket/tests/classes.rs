@@ -52,6 +52,14 @@ fn refusals_are_sorted_by_their_code_and_else_by_their_status() {
 }
 
 #[test]
+fn a_denial_of_keys_of_a_session_says_that_it_may_have_ended() {
+    let refusal = |status| Refusal::of_answer(Told { status, ..Told::default() }).of_session();
+    assert!(refusal(403).to_string().contains("session that the keys belong to may have expired"));
+    assert_eq!(refusal(403).class, Class::Denied);
+    assert!(!refusal(404).to_string().contains("session"));
+}
+
+#[test]
 fn only_what_passes_is_passing() {
     for (class, passing) in [
         (Class::Throttled, true),
