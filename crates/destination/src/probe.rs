@@ -164,9 +164,12 @@ impl ProbeReport {
         self.can(Ability::Write) && self.can(Ability::Multipart)
     }
 
-    /// Whether backups there can be listed and restored.
-    pub fn can_restore(&self) -> bool {
-        self.can(Ability::List) && self.can(Ability::Read) && self.can(Ability::ReadRange)
+    /// Whether backups there can be listed and restored; `None` if there was nothing to read.
+    pub fn can_restore(&self) -> Option<bool> {
+        match self.outcome(Ability::Read) {
+            None | Some(Outcome::NotTried) if self.can(Ability::List) => None,
+            _ => Some(self.can(Ability::List) && self.can(Ability::Read) && self.can(Ability::ReadRange)),
+        }
     }
 
     /// The actions that a policy would have to allow for what was denied, each once.

@@ -12,7 +12,7 @@ use crate::places::PlaceFlags;
 /// Tries what a place can do: lists, writes, reads, creates a name twice, uploads in parts, deletes. It writes some tiny objects named
 /// graphdb.probe.… and removes them.
 ///
-/// Exits with 0 if backups can be taken there, also if nothing else can be done.
+/// Exits with 0 if backups can be taken there, also if nothing else can be done, and with 1 if none can.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -68,8 +68,12 @@ fn to_text(report: &ProbeReport) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING);
     table.set_header(["TRIED", "WORKS", "WHY NOT"]);
+    let is_bucket = is_bucket(report);
     for finding in &report.findings {
-        table.add_row([finding.ability.to_string(), word(&finding.outcome).into(), why_not(finding)]);
+        table.add_row([finding.ability.to_string(), word(&finding.outcome).into(), why_not(finding, is_bucket)]);
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
     }
     let table: String = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();
     let mut text = format!("Location:    {}\nCredentials: {}\n\n{table}\n", report.location, report.credentials);
@@ -83,22 +87,44 @@ fn to_text(report: &ProbeReport) -> String {
 fn verdicts(report: &ProbeReport) -> Vec<(&'static str, String)> {
     let mut lines = Vec::new();
     let backups = match (report.can_back_up(), report.can_restore()) {
-        (true, true) => "yes, full and incremental".into(),
-        (true, false) => "yes, full and incremental, without reading: the node remembers its series".into(),
-        (false, _) => "no".into(),
+        (true, Some(true)) => "yes, full and incremental",
+        (true, _) => "yes, full and incremental, without reading: the node remembers its series",
+        (false, _) => "no",
     };
-    lines.push(("Backups", backups));
-    let restores = if report.can_restore() { "yes" } else { "no, not with these credentials" };
-    lines.push(("Restores", restores.into()));
-    lines.push(("Two nodes", two_nodes(report).into()));
+    lines.push(("Backups", backups.into()));
+    lines.push(("Restores", restores(report).into()));
+    if report.can_back_up() {
+        lines.push(("Two nodes", two_nodes(report).into()));
+    }
     let missing = report.missing_actions();
-    if !missing.is_empty() && report.location.contains("://") {
-        lines.push(("Not allowed", format!("{} (what a policy would have to allow)", missing.join(", "))));
+    if !missing.is_empty() && is_bucket(report) {
+        lines.push((
+            "Not allowed",
+            format!("{}; a policy of the bucket or the user could allow it", missing.join(", ")),
+        ));
     }
     if !report.left_behind.is_empty() {
         lines.push(("Left behind", format!("{}; may be deleted", report.left_behind.join(", "))));
     }
     lines
+}
+
+fn restores(report: &ProbeReport) -> &'static str {
+    let lacks_rights = report.findings.iter().any(|finding| {
+        matches!(finding.ability, Ability::List | Ability::Read | Ability::ReadRange)
+            && matches!(finding.outcome, Outcome::Denied(_))
+    });
+    match report.can_restore() {
+        Some(true) => "yes",
+        Some(false) if lacks_rights => "no, not with these credentials",
+        Some(false) => "no",
+        None => "not known: there is nothing to read, and nothing could be written",
+    }
+}
+
+/// A directory's location is a path.
+fn is_bucket(report: &ProbeReport) -> bool {
+    report.location.contains("://")
 }
 
 /// Whether two nodes that back up to the place at once are kept apart.
@@ -124,8 +150,12 @@ fn word(outcome: &Outcome) -> &'static str {
     }
 }
 
-fn why_not(finding: &Finding) -> String {
-    detail(&finding.outcome).unwrap_or_default()
+fn why_not(finding: &Finding, is_bucket: bool) -> String {
+    let detail = detail(&finding.outcome).unwrap_or_default();
+    match finding.outcome {
+        Outcome::Denied(_) if is_bucket => format!("needs {}: {detail}", finding.ability.s3_action()),
+        _ => detail,
+    }
 }
 
 fn detail(outcome: &Outcome) -> Option<String> {

@@ -6,7 +6,7 @@ use futures::future::join_all;
 use tokio::time::timeout;
 
 use super::{Ability, Outcome, ProbeReport};
-use crate::bucket::{Answer, BucketClient, Class, Condition, Fetched, Part, Refusal};
+use crate::bucket::{Answer, BucketClient, Class, Condition, Fetched, Listed, Part, Refusal};
 
 /// How many create the same object at once. A store that only looks before it writes lets several of them win.
 const RACERS: usize = 16;
@@ -28,13 +28,15 @@ pub(crate) async fn probe_bucket(client: &dyn BucketClient, location: String, fo
         raced: name("race"),
         parts: name("parts"),
     };
-    probe.list(folder).await;
+    let there = probe.list(folder).await;
     if probe.write().await {
         probe.race().await;
         probe.read().await;
         probe.multipart().await;
-        probe.list_multipart(folder).await;
+    } else if let Some(object) = there {
+        probe.read_other(&object).await;
     }
+    probe.list_multipart(folder).await;
     probe.delete().await;
     probe.report.complete()
 }
@@ -50,9 +52,15 @@ struct Probe<'a> {
 }
 
 impl Probe<'_> {
-    async fn list(&mut self, folder: &str) {
+    /// Gives an object that is there and has something to read, if there is one.
+    async fn list(&mut self, folder: &str) -> Option<Listed> {
         let listed = within(self.client.list(folder, None)).await;
-        self.note(Ability::List, listed.map(drop));
+        let (answer, there) = match listed {
+            Ok(page) => (Ok(()), page.objects.into_iter().find(|object| object.size_bytes > 1)),
+            Err(refusal) => (Err(refusal), None),
+        };
+        self.note(Ability::List, answer);
+        there
     }
 
     /// Creates one object twice; says whether anything can be written at all.
@@ -86,8 +94,8 @@ impl Probe<'_> {
         let racers = (0..RACERS).map(|_| within(self.client.put(&self.raced, body(), Condition::Absent)));
         let answers = join_all(racers).await;
         let winners = answers.iter().filter(|answer| answer.is_ok()).count();
-        let failure = answers.iter().filter_map(|answer| answer.as_ref().err());
-        let failure = failure.filter(|refusal| !matches!(refusal.class, Class::Exists | Class::Racing)).next_back();
+        let is_failure = |refusal: &&Refusal| !matches!(refusal.class, Class::Exists | Class::Racing);
+        let failure = answers.iter().filter_map(|answer| answer.as_ref().err()).find(is_failure);
         if winners > 0 {
             self.written.push(self.raced.clone());
         }
@@ -107,6 +115,14 @@ impl Probe<'_> {
         self.note(Ability::Read, read);
         let read = self.fetch(part).await;
         self.note(Ability::ReadRange, read);
+    }
+
+    /// Reads a little of what others wrote: all there is when nothing can be written.
+    async fn read_other(&mut self, object: &Listed) {
+        for (ability, range) in [(Ability::Read, 0..1), (Ability::ReadRange, 1..2)] {
+            let fetched = within(self.client.get(&object.key, range, None)).await;
+            self.note(ability, fetched.map(drop));
+        }
     }
 
     async fn fetch(&self, range: std::ops::Range<u64>) -> Answer<()> {
@@ -132,27 +148,41 @@ impl Probe<'_> {
         }
         let second = self.upload(Condition::Absent).await;
         self.report.note(Ability::MultipartOnce, refused_as_it_should(second));
-        let aborted = async {
-            let upload_id = within(self.client.create_multipart(&self.parts)).await?;
-            within(self.client.abort_multipart(&self.parts, &upload_id)).await
-        };
-        let aborted = aborted.await;
+        let aborted = self.abort().await;
         self.note(Ability::AbortMultipart, aborted);
     }
 
     /// Uploads in one part, and forgets the upload if that fails.
-    async fn upload(&self, condition: Condition) -> Answer<()> {
+    async fn upload(&mut self, condition: Condition) -> Answer<()> {
         let upload_id = within(self.client.create_multipart(&self.parts)).await?;
-        let completed = async {
-            let part: Part = within(self.client.upload_part(&self.parts, &upload_id, 1, body())).await?;
-            within(self.client.complete_multipart(&self.parts, &upload_id, &[part], condition)).await
-        };
-        let completed = completed.await;
-        if completed.is_err() {
-            // Whether that is allowed is found out later; an upload left open is swept by the next backup.
-            _ = within(self.client.abort_multipart(&self.parts, &upload_id)).await;
+        let completed = self.complete(&upload_id, condition).await;
+        if completed.is_err() && within(self.client.abort_multipart(&self.parts, &upload_id)).await.is_err() {
+            self.close(&upload_id).await;
         }
-        completed.map(drop)
+        completed
+    }
+
+    async fn complete(&self, upload_id: &str, condition: Condition) -> Answer<()> {
+        let part: Part = within(self.client.upload_part(&self.parts, upload_id, 1, body())).await?;
+        within(self.client.complete_multipart(&self.parts, upload_id, &[part], condition)).await.map(drop)
+    }
+
+    async fn abort(&mut self) -> Answer<()> {
+        let upload_id = within(self.client.create_multipart(&self.parts)).await?;
+        let aborted = within(self.client.abort_multipart(&self.parts, &upload_id)).await;
+        if aborted.is_err() {
+            self.close(&upload_id).await;
+        }
+        aborted
+    }
+
+    /// Completes an upload that could not be aborted: an object is seen, and an open upload costs money unseen.
+    async fn close(&mut self, upload_id: &str) {
+        match self.complete(upload_id, Condition::None).await {
+            Ok(()) if !self.written.contains(&self.parts) => self.written.push(self.parts.clone()),
+            Ok(()) => {}
+            Err(_) => self.report.left_behind.push(format!("{} (upload {upload_id})", self.parts)),
+        }
     }
 
     async fn list_multipart(&mut self, folder: &str) {
@@ -218,6 +248,16 @@ fn outcome_of(refusal: &Refusal) -> Outcome {
     match refusal.class {
         Class::Denied => Outcome::Denied(refusal.to_string()),
         Class::Unsupported => not_offered(&refusal.to_string()),
+        Class::NoBucket => {
+            Outcome::Failed(format!("the bucket does not exist; create it, or correct its name or host: {refusal}"))
+        }
+        Class::Full => Outcome::Failed(format!("no space is left; raise the quota: {refusal}")),
+        Class::Expired => Outcome::Failed(format!("the credentials have expired: {refusal}")),
+        Class::Clock => Outcome::Failed(format!("the clock here or there is wrong: {refusal}")),
+        Class::WrongRegion(ref home) => {
+            let home = home.as_deref().unwrap_or("another region");
+            Outcome::Failed(format!("the bucket is in {home}; set --backup-region: {refusal}"))
+        }
         _ => Outcome::Failed(refusal.to_string()),
     }
 }
