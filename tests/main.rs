@@ -18,5 +18,6 @@ mod nfs;
 mod readme;
 mod road;
 mod stop;
+mod stores;
 mod two_writers;
 mod vault;

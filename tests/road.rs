@@ -81,7 +81,7 @@ impl Story {
 }
 
 /// Answers also where a question is refused because its index or predicate is not there at that time.
-fn outcomes(node: &Node) -> Vec<String> {
+pub(crate) fn outcomes(node: &Node) -> Vec<String> {
     let ask = |question: &&str| {
         let json = node.ask(question).json();
         if json["errors"].is_null() { json["data"].to_string() } else { json["errors"][0]["message"].to_string() }
@@ -95,7 +95,7 @@ fn uid_of(node: &Node, code: &str) -> String {
 }
 
 /// New nodes, changed and deleted values, edges and nodes, a dropped predicate, new schema.
-fn change_much(node: &Node) {
+pub(crate) fn change_much(node: &Node) {
     let [first, second, third, fourth] =
         ["F0000000", "F0000001", "F0000002", "F0000003"].map(|code| uid_of(node, code));
     let genre = node.query(r#"{ q(func: eq(name, "Drama")) { uid } }"#)["q"][0]["uid"].as_str().unwrap().to_owned();
@@ -128,7 +128,7 @@ fn change_much(node: &Node) {
 }
 
 /// What was dropped comes back otherwise, an index goes, a type goes, a predicate goes.
-fn change_again(node: &Node) {
+pub(crate) fn change_again(node: &Node) {
     let [first, last] = ["F0000000", "F0000004"].map(|code| uid_of(node, code));
     node.mutate(&format!("{{ set {{ <{first}> <film.budget> \"17\" .\n<{last}> <film.budget> \"18\" . }} }}"));
     node.mutate(&format!("{{ delete {{ <{first}> <nickname> * .\n<{last}> * * . }} }}"));

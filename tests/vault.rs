@@ -20,21 +20,21 @@ use fake_vault::{FakeVault, ROLE_ID, SECRET_ID, TOKEN_PREFIX};
 #[path = "harness/fake_vault.rs"]
 mod fake_vault;
 
-const KEY: &[u8; 32] = b"canary-key-canary-key-canary-key";
+pub(crate) const KEY: &[u8; 32] = b"canary-key-canary-key-canary-key";
 const RESTORE: &str = "mutation($input: RestoreInput!) { restore(input: $input) { code message restoreId } }";
 
 /// A role at RustyVault and what it may log in with.
-struct Role {
-    vault: RustyVault,
+pub(crate) struct Role {
+    pub(crate) vault: RustyVault,
     admin: Client,
-    dir: Folder,
-    role_id: String,
-    secret_id: String,
+    pub(crate) dir: Folder,
+    pub(crate) role_id: String,
+    pub(crate) secret_id: String,
 }
 
 impl Role {
     /// A role whose tokens live so long, and a key at `secret/dgraph`, in base64, and in the field `raw` as it is.
-    fn new(token_ttl: &str) -> Option<Role> {
+    pub(crate) fn new(token_ttl: &str) -> Option<Role> {
         let vault = RustyVault::start()?;
         let dir = temp_dir();
         let admin = Client::new(&vault.address());
@@ -71,7 +71,7 @@ impl Role {
     }
 
     /// Flags that lead to the key.
-    fn flags(&self) -> Vec<String> {
+    pub(crate) fn flags(&self) -> Vec<String> {
         let words = ["--vault-addr", &self.vault.address(), "--vault-path", "secret/dgraph"].map(str::to_owned);
         let files =
             ["--vault-roleid-file", &self.dir.at("role-id"), "--vault-secretid-file", &self.dir.at("secret-id")];
@@ -94,7 +94,7 @@ impl Role {
     }
 }
 
-fn strings(flags: &[String]) -> Vec<&str> {
+pub(crate) fn strings(flags: &[String]) -> Vec<&str> {
     flags.iter().map(String::as_str).collect()
 }
 

@@ -47,6 +47,10 @@ impl Running {
         Running { child, stdout: Some(collect(stdout)), stderr: Some(collect(stderr)) }
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills it with SIGKILL.
     pub(crate) fn kill(mut self) {
         _ = self.child.kill();
