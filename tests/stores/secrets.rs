@@ -41,12 +41,30 @@ impl Secrets {
     /// That none of them is in `bytes`.
     #[track_caller]
     pub(super) fn assert_absent(&self, place: &str, bytes: &[u8]) {
-        let text = String::from_utf8_lossy(bytes);
-        for (what, secret) in self.texts.lock().unwrap().iter() {
-            if let Some(at) = text.find(secret.as_str()) {
-                let from = text.floor_char_boundary(at.saturating_sub(300));
-                panic!("{what} is in {place}, after: {}", &text[from..at]);
-            }
+        if let Some((what, before)) = self.find(bytes) {
+            panic!("{what} is in {place}, after: {before}");
         }
     }
+
+    /// What of them is in `bytes`, and what stands before it.
+    fn find(&self, bytes: &[u8]) -> Option<(&'static str, String)> {
+        let text = String::from_utf8_lossy(bytes);
+        let texts = self.texts.lock().unwrap();
+        texts.iter().find_map(|(what, secret)| {
+            let at = text.find(secret.as_str())?;
+            let from = text.floor_char_boundary(at.saturating_sub(300));
+            Some((*what, text[from..at].to_owned()))
+        })
+    }
+}
+
+#[test]
+fn what_is_looked_for_is_found_in_each_form() {
+    let secrets = Secrets::default();
+    secrets.keep_key(b"canary-key-canary");
+    for form in ["canary-key-canary", "63616e6172792d6b65792d63616e617279", "Y2FuYXJ5LWtleS1jYW5hcnk="] {
+        let bytes = [b"\xff\x00before ", form.as_bytes(), b"\xc3\x28after"].concat();
+        assert!(secrets.find(&bytes).is_some_and(|(_, before)| before.ends_with("before ")), "{form}");
+    }
+    assert_eq!(secrets.find(b"canary, but not the key"), None);
 }
