@@ -7,7 +7,7 @@ use std::time::Duration;
 use graphdb_archive::{
     ArchiveOptions, BackupFolder, EncryptionKey, GroupBackup, Manifest, SealedManifest, StoredObject, backup_id,
 };
-use graphdb_destination::{Destination, Locations};
+use graphdb_destination::{CreateOnly, Destination, Locations};
 use graphdb_storage::Store;
 use graphdb_types::{GroupId, ObjectName};
 use time::OffsetDateTime;
@@ -140,7 +140,8 @@ impl Run<'_> {
             }
         };
         self.commit(&sealed, &name, sight.committed.as_ref()).await?;
-        Ok(TakenBackup { sealed, note: sight.note })
+        let notes: Vec<String> = sight.note.into_iter().chain(unprotected(self.destination)).collect();
+        Ok(TakenBackup { sealed, note: (!notes.is_empty()).then(|| notes.join(" ")) })
     }
 
     fn plan(&self, sight: &Sight) -> Result<BackupPlan> {
@@ -226,6 +227,15 @@ impl Run<'_> {
             tracing::warn!(%err, "how the backup ended could not be remembered");
         }
     }
+}
+
+/// What is to be said of a place where the last writer of a name wins.
+fn unprotected(destination: &dyn Destination) -> Option<String> {
+    let says_so = || {
+        let location = destination.describe();
+        format!("{location} does not keep apart two nodes that write at the same time: let one alone write there.")
+    };
+    (destination.create_only() == CreateOnly::Unprotected).then(says_so)
 }
 
 /// A name for a new series that no series at the location has.

@@ -57,7 +57,7 @@ fn not_committed(
         Err(_) => "the next backup will look for it, or be a full one if that is not allowed",
     };
     let (location, folder) = (destination.describe(), manifest.folder().clone());
-    NotCommitted { err: Error::Unconfirmed { location, folder, next, source: err }, certain: false }
+    NotCommitted { err: Error::Unconfirmed { location, folder, next, source: err.into() }, certain: false }
 }
 
 /// Proves, right before the commit, that nobody committed since the plan was made from `planned`. What may not be listed is not asked.
@@ -108,8 +108,13 @@ async fn look_around(
     let committed = list_folders(destination).await?.committed;
     for folder in committed.into_iter().filter(|folder| !planned.contains(folder)) {
         let bytes = match destination.get(&folder.manifest(), MAX_MANIFEST_BYTES as u64).await {
-            Err(err) if denied(&err) => return Ok(Standing::Alone),
-            read => read?,
+            Ok(bytes) => bytes,
+            // Withdrawn meanwhile; the next one may still be in our place.
+            Err(err) if err.is_not_found() => continue,
+            Err(err) => {
+                tracing::warn!(%err, "whether this backup was taken at the same time could not be seen");
+                continue;
+            }
         };
         if folder == *ours.folder() {
             if bytes != ours.bytes() {
@@ -132,7 +137,7 @@ pub(crate) async fn withdraw(destination: &dyn Destination, ours: &SealedManifes
             backup_id: ours.manifest().backup_id.clone(),
             backup_num: ours.manifest().backup_num,
             folder: ours.folder().clone(),
-            source,
+            source: source.into(),
         },
     }
 }

@@ -61,6 +61,9 @@ pub enum Error {
         /// When the lock ends if its holder is gone.
         expires: String,
     },
+    /// The node's key guard found that backups must not be encrypted with its key any more.
+    #[error("{0}")]
+    KeyRefused(String),
     /// A lock that is not ours, at a location that cannot be listed.
     #[error(
         "somebody else writes, or wrote, backups to {location}: {lock} exists, and without permission to list the location it cannot be seen whose it is; permit listing and reading, choose another location, or take a full backup with forceFull to begin a new series there all the same"
@@ -81,7 +84,7 @@ pub enum Error {
         /// What the next backup will do about it.
         next: &'static str,
         /// How writing the manifest failed.
-        source: destination::Error,
+        source: Box<destination::Error>,
     },
     /// Two backups took one place of a series, because the lock did not hold, and the later one could not be withdrawn.
     #[error(
@@ -97,11 +100,8 @@ pub enum Error {
         /// The folder of the one that should go.
         folder: BackupFolder,
         /// Why it could not be removed.
-        source: destination::Error,
+        source: Box<destination::Error>,
     },
-    /// The node's key guard found that backups must not be encrypted with its key any more.
-    #[error("{0}")]
-    KeyRefused(String),
     /// The lock was taken by somebody else while the backup ran.
     #[error("the lock on {location} was lost while the backup ran; no backup was recorded")]
     LockLost {

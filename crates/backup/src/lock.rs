@@ -96,8 +96,14 @@ impl LocationLock {
 
     fn hold(destination: Arc<dyn Destination>, name: ObjectName, record: LockRecord, ours: Ours) -> LocationLock {
         let expires_at = Arc::new(AtomicI64::new(record.expires_at_unix));
-        let renewal =
-            tokio::spawn(renew(Arc::clone(&destination), name.clone(), record.clone(), Arc::clone(&expires_at)));
+        let renewal = Renewal {
+            destination: Arc::clone(&destination),
+            name: name.clone(),
+            record: record.clone(),
+            expires_at: Arc::clone(&expires_at),
+            hidden: false,
+        };
+        let renewal = tokio::spawn(renewal.run());
         LocationLock { destination, name, record, expires_at, renewal, _ours: ours }
     }
 
@@ -169,8 +175,8 @@ async fn take_next(
     for lock in in_question(locks) {
         refuse_if_held(destination, lock).await?;
     }
-    let own = memory.as_ref().map_or(0, |memory| memory.lock().number);
-    let last = locks.last_key_value().map_or(0, |(number, _)| *number).max(own);
+    // Whatever is remembered: who lists the same must try the same number.
+    let last = locks.last_key_value().map_or(0, |(number, _)| *number);
     match take(destination, memory, last.saturating_add(1), record).await {
         Ok(name) => Ok(name),
         Err(Error::Destination(err)) if err.is_conflict() => Err(taken_a_moment_ago(destination)),
@@ -297,43 +303,52 @@ async fn find(destination: &dyn Destination, name: &ObjectName, owner: &str) -> 
     }
 }
 
-/// Renews the lock until it is lost or has expired. Looks before it writes, as far as that is allowed: a lock that another took is not
-/// taken back.
-async fn renew(
+/// What keeps a lock from expiring.
+struct Renewal {
     destination: Arc<dyn Destination>,
     name: ObjectName,
-    mut record: LockRecord,
+    /// As it was written last.
+    record: LockRecord,
     expires_at: Arc<AtomicI64>,
-) {
-    let mut hidden = false;
-    loop {
-        tokio::time::sleep(RENEWAL).await;
-        if now().unix_timestamp() > record.expires_at_unix {
-            // Somebody may have passed us while we slept.
-            return;
-        }
-        if !hidden {
-            match find(&*destination, &name, &record.owner).await {
-                Ok(Found::Ours) => {}
-                Ok(Found::Hidden) => hidden = true,
+    /// Whether reading the lock is known not to be allowed.
+    hidden: bool,
+}
+
+impl Renewal {
+    /// Renews the lock until it is lost or has expired.
+    async fn run(mut self) {
+        loop {
+            tokio::time::sleep(RENEWAL).await;
+            if now().unix_timestamp() > self.record.expires_at_unix {
+                // Somebody may have passed us while we slept.
+                return;
+            }
+            match self.renew().await {
                 Ok(Found::Lost) => {
-                    expires_at.store(0, Ordering::Release);
+                    self.expires_at.store(0, Ordering::Release);
                     return;
                 }
-                Err(err) => {
-                    tracing::warn!(%err, lock = %name, "the lock could not be looked at and is not renewed");
-                    continue;
-                }
+                Ok(_) => {}
+                Err(err) => tracing::warn!(%err, lock = %self.name, "the lock could not be renewed"),
             }
         }
-        let renewed = LockRecord { expires_at_unix: expiry(), ..record.clone() };
-        match destination.put(&name, renewed.to_bytes(), Put::Replace).await {
-            Ok(()) => {
-                expires_at.store(renewed.expires_at_unix, Ordering::Release);
-                record = renewed;
-            }
-            Err(err) => tracing::warn!(%err, lock = %name, "the lock could not be renewed"),
+    }
+
+    /// Looks before it writes, as far as that is allowed: a lock that another took is not taken back.
+    async fn renew(&mut self) -> Result<Found, destination::Error> {
+        let found = match self.hidden {
+            true => Found::Hidden,
+            false => find(&*self.destination, &self.name, &self.record.owner).await?,
+        };
+        if found == Found::Lost {
+            return Ok(found);
         }
+        self.hidden = found == Found::Hidden;
+        let renewed = LockRecord { expires_at_unix: expiry(), ..self.record.clone() };
+        self.destination.put(&self.name, renewed.to_bytes(), Put::Replace).await?;
+        self.expires_at.store(renewed.expires_at_unix, Ordering::Release);
+        self.record = renewed;
+        Ok(found)
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use graphdb_archive::ManifestError;
 use graphdb_destination::{LocationRequest, Locations};
 use graphdb_storage::{Identity, Leased, Store, StoreOptions};
-use graphdb_types::Ts;
+use graphdb_types::{Ts, with_causes};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task;
 
@@ -197,8 +197,8 @@ impl Node {
         record.percent = if outcome.is_ok() { 100.0 } else { 0.0 };
         record.phase = running.progress.phase().to_owned();
         if let Err(err) = &outcome {
-            tracing::error!(err = describe(err), destination = record.location, "backup failed");
-            record.errors.push(describe(err));
+            tracing::error!(err = with_causes(err), destination = record.location, "backup failed");
+            record.errors.push(with_causes(err));
         }
         record.note = outcome.as_ref().ok().and_then(|done| done.note.clone());
         self.inner.jobs.put(record)?;
@@ -296,11 +296,11 @@ impl Node {
             Err(err) => {
                 tracing::error!(
                     restore = record.id,
-                    err = describe(&err),
+                    err = with_causes(&err),
                     "restore failed; the database is as it was before"
                 );
                 record.status = JobStatus::Failed;
-                record.errors.push(describe(&err));
+                record.errors.push(with_causes(&err));
                 self.remove_staging(&record);
             }
         }
@@ -504,16 +504,4 @@ impl Above {
         store.raise_lease(Leased::Ts, self.ts.0)?;
         Ok(())
     }
-}
-
-/// An error with its causes on one line.
-fn describe(err: &Error) -> String {
-    let mut text = err.to_string();
-    let mut source = std::error::Error::source(err);
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

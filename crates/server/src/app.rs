@@ -5,7 +5,7 @@ use std::time::Instant;
 use axum::extract::ConnectInfo;
 use axum::http::request::Parts;
 use graphdb_storage::Store;
-use graphdb_types::Secret;
+use graphdb_types::{Secret, with_causes};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use crate::admin::AdminSchema;
@@ -14,7 +14,7 @@ use crate::keys::{KeyReader, NoKeys};
 use crate::limits::MAX_RUNNING;
 use crate::metrics::Metrics;
 use crate::params::Params;
-use crate::reply::{Failure, chain};
+use crate::reply::Failure;
 use crate::whitelist::Whitelist;
 
 /// What the endpoints need to know besides the node.
@@ -111,7 +111,7 @@ where
     F: FnOnce() -> Result<T, Failure> + Send + 'static,
 {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
-        tracing::error!(error = chain(&error), "a request's work panicked");
+        tracing::error!(error = with_causes(&error), "a request's work panicked");
         Err(Failure::execution("internal error: the request could not be finished; the log of the node says more"))
     })
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use graphdb_backup::{BackupListing, BackupRequest, JobKind, JobRecord, JobStatus, LocationRequest, RestoreRequest};
+use graphdb_backup::{
+    BackupDone, BackupListing, BackupRequest, JobKind, JobRecord, JobStatus, LocationRequest, RestoreRequest,
+};
+use graphdb_types::with_causes;
 
 use crate::keys::{KeyLocation, KeyReader};
-use crate::reply::chain;
 
 pub(crate) use graphdb_backup::Node;
 
@@ -110,15 +112,22 @@ impl From<JobRecord> for Task {
     }
 }
 
-/// Takes a backup; gives its task when it is complete.
-pub(crate) async fn backup(node: &Node, destination: LocationRequest, force_full: bool) -> Result<u64, Why> {
-    let done = node.backup(BackupRequest { destination, force_full }).await.map_err(|error| chain(&error))?;
-    Ok(done.task_id)
+/// Takes a backup; answers when it is complete.
+pub(crate) async fn backup(node: &Node, destination: LocationRequest, force_full: bool) -> Result<BackupDone, Why> {
+    node.backup(BackupRequest { destination, force_full }).await.map_err(|error| with_causes(&error))
+}
+
+/// What is said of a backup that was taken.
+pub(crate) fn completed(done: &BackupDone) -> String {
+    match &done.note {
+        Some(note) => format!("Backup completed. {note}"),
+        None => "Backup completed.".into(),
+    }
 }
 
 /// The backups at a location.
 pub(crate) async fn list(node: &Node, at: &LocationRequest) -> Result<Vec<Listed>, Why> {
-    let listings = node.list_backups(at).await.map_err(|error| chain(&error))?;
+    let listings = node.list_backups(at).await.map_err(|error| with_causes(&error))?;
     Ok(listings.into_iter().map(Listed::from).collect())
 }
 
@@ -134,7 +143,7 @@ pub(crate) async fn restore(node: &Node, keys: &dyn KeyReader, restore: Restore)
         backup_num: restore.backup_num,
         key,
     };
-    node.restore(request).await.map_err(|error| chain(&error))
+    node.restore(request).await.map_err(|error| with_causes(&error))
 }
 
 /// How far a restore is, if there was one of that id.
@@ -146,7 +155,7 @@ pub(crate) fn restore_status(node: &Node, id: u64) -> Option<Progress> {
 pub(crate) async fn rollback(node: &Node, id: u64) -> Result<(), Why> {
     let node = node.clone();
     let task = tokio::spawn(async move { node.rollback_restore(id).await });
-    task.await.map_err(|error| chain(&error))?.map_err(|error| chain(&error))
+    task.await.map_err(|error| with_causes(&error))?.map_err(|error| with_causes(&error))
 }
 
 /// How far a task is, if there was one of that id.

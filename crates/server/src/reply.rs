@@ -5,6 +5,7 @@ use std::error::Error as StdError;
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use graphdb_types::with_causes;
 use serde_json::{Value, json};
 
 /// The media type of every JSON answer, without a parameter: clients compare it.
@@ -57,7 +58,7 @@ impl Failure {
         Failure {
             status: StatusCode::OK,
             code: Code::InvalidRequest,
-            message: chain(error.into().as_ref()),
+            message: with_causes(error.into().as_ref()),
             executed: true,
         }
     }
@@ -87,21 +88,6 @@ impl IntoResponse for Failure {
         *response.status_mut() = self.status;
         response
     }
-}
-
-/// An error and its causes, in one line.
-pub(crate) fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.ends_with(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }
 
 /// An answer of JSON that is written already.

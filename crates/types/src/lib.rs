@@ -11,12 +11,14 @@ mod key;
 mod posting;
 mod schema;
 
+mod causes;
 mod object_name;
 mod secret;
 
 pub mod token;
 pub mod value;
 
+pub use causes::with_causes;
 pub use ids::{GroupId, Namespace, Ts, Uid};
 pub use key::{BackupKey, Key, KeyKind, MAX_PREDICATE_BYTES};
 pub use object_name::{InvalidObjectName, ObjectName};

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use graphdb_destination::testing::{Call, CallKind};
-use graphdb_destination::{ByteStream, Destination, ObjectMeta, ObjectName, Put, Result, Upload};
+use graphdb_destination::{ByteStream, CreateOnly, Destination, ObjectMeta, ObjectName, Put, Result, Upload};
 
 /// What a place makes of [`Put::Create`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,6 +123,14 @@ impl Destination for Hooked {
 
     async fn sweep(&self, older_than: Duration) -> Result<Vec<String>> {
         self.call(CallKind::Sweep, None, self.inner.sweep(older_than)).await
+    }
+
+    fn create_only(&self) -> CreateOnly {
+        match self.conditions {
+            Conditions::Kept => self.inner.create_only(),
+            Conditions::Early => CreateOnly::Conditional,
+            Conditions::Ignored => CreateOnly::Unprotected,
+        }
     }
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use graphdb_backup::{Error, read_catalogue};
+use graphdb_archive::SeriesError;
+use graphdb_backup::{Error, Progress, read_catalogue, take_backup};
 use graphdb_destination::testing::{CallKind, Fault, FaultyDestination};
 use graphdb_destination::{Destination, MemoryDestination};
 use graphdb_storage::Store;
@@ -13,7 +14,8 @@ use tempfile::TempDir;
 
 use crate::places::{Conditions, Hooked};
 use crate::support::{
-    assert_lists, back_up, commit, define, dump, indexed_string, newest, open_store, restored_lists, scratch, set,
+    assert_lists, back_up, commit, context, define, dump, indexed_string, newest, open_store, restored_lists, scratch,
+    set,
 };
 
 fn named_store() -> (TempDir, Arc<Store>) {
@@ -53,6 +55,9 @@ async fn of_many_writers_on_a_store_with_weak_conditions_one_at_most_takes_a_pla
                 match racer.await.unwrap() {
                     Ok(_) => taken += 1,
                     Err(Error::Busy { .. } | Error::LockLost { .. }) => {}
+                    // A manifest was listed, and withdrawn before it could be read, or read before it was withdrawn.
+                    Err(Error::Destination(err)) if err.is_not_found() => {}
+                    Err(Error::Series { source: SeriesError::Duplicate { .. }, .. }) => {}
                     Err(err) => panic!("{conditions:?}: {err}"),
                 }
             }
@@ -65,6 +70,17 @@ async fn of_many_writers_on_a_store_with_weak_conditions_one_at_most_takes_a_pla
         assert!(taken > 0, "{conditions:?}");
         back_up(&store, &memory, None, false).await.unwrap();
         assert_lists(&restored_lists(&memory, &newest(None)).await.unwrap(), &dump(&store), "all of it");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_keeps_nobody_apart_is_named() {
+    let (_dir, store) = named_store();
+    for (conditions, named) in [(Conditions::Kept, false), (Conditions::Early, false), (Conditions::Ignored, true)] {
+        let place: Arc<dyn Destination> = Arc::new(Hooked::new(Arc::new(MemoryDestination::new())).with(conditions));
+        let (context, progress) = (context(None), Progress::default());
+        let taken = take_backup(&store, &place, &context, None, false, &progress).await.unwrap();
+        assert_eq!(taken.note.is_some_and(|note| note.contains("let one alone write there")), named, "{conditions:?}");
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
+use graphdb_types::with_causes;
 use time::OffsetDateTime;
 use time::format_description::well_known::{Rfc2822, Rfc3339};
 
@@ -101,7 +102,7 @@ impl Refusal {
 
     /// No answer, or none that could be read to its end.
     pub(crate) fn of_connection(source: BoxError) -> Refusal {
-        Refusal::plain(Class::Unavailable, chain(&*source))
+        Refusal::plain(Class::Unavailable, with_causes(&*source))
     }
 
     /// An answer that says yes and makes no sense.
@@ -220,20 +221,6 @@ fn clocks(theirs: Option<&str>, now: SystemTime) -> String {
         ),
         None => format!("; it is {} here", shown(ours)),
     }
-}
-
-fn chain(err: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = err.to_string();
-    let mut source = err.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }
 
 impl fmt::Display for Refusal {

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::mutations::run_backup;
 use crate::app::{App, params_of};
 use crate::body;
+use crate::engine;
 use crate::guard;
 use crate::limits::MAX_ADMIN_BODY_BYTES;
 use crate::params::Params;
@@ -33,11 +34,11 @@ pub(crate) async fn backup_form(State(app): State<App>, request: Request) -> Res
             field("session_token"),
             Some(anonymous),
         )
-        .map_err(|err| Failure::request(&err.to_string()))?,
+        .map_err(|err| Failure::request(err.to_string()))?,
     };
     let force_full = form.flag("force_full")? || url.flag("force_full")?;
     Ok(match run_backup(&app, destination, force_full).await {
-        Ok(_) => success("Backup completed."),
+        Ok(done) => success(&engine::completed(&done)),
         // The message and the code change places here, and have done since these scripts were written.
         Err(why) => {
             json_text(json!({"errors": [{"message": "Backup failed.", "extensions": {"code": why}}]}).to_string())

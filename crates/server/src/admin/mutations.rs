@@ -1,6 +1,7 @@
 use async_graphql::{Context, Object, Result};
-use graphdb_backup::LocationRequest;
+use graphdb_backup::{BackupDone, LocationRequest};
 use graphdb_storage::Leased;
+use graphdb_types::with_causes;
 
 use super::inputs::{AssignInput, AssignKind, BackupInput, RestoreInput};
 use super::legacy::SHUTTING_DOWN;
@@ -13,7 +14,6 @@ use super::scalars::UInt64;
 use crate::app::App;
 use crate::client::hand_out;
 use crate::engine;
-use crate::reply::chain;
 
 /// What changes the node or its data.
 pub(crate) struct Mutation;
@@ -28,10 +28,10 @@ impl Mutation {
         #[graphql(desc = "What to back up and where to.")] input: BackupInput,
     ) -> Result<Option<BackupPayload>> {
         let force_full = input.force_full.unwrap_or_default();
-        let task = run_backup(app(ctx)?, input.place()?, force_full).await?;
+        let done = run_backup(app(ctx)?, input.place()?, force_full).await?;
         Ok(Some(BackupPayload {
-            response: Response::success("Backup completed."),
-            task_id: Some(format!("{task:#x}")),
+            response: Response::success(engine::completed(&done)),
+            task_id: Some(format!("{:#x}", done.task_id)),
         }))
     }
 
@@ -114,8 +114,12 @@ impl Mutation {
     }
 }
 
-/// Backs up and counts it, also when the client hangs up; gives the task.
-pub(super) async fn run_backup(app: &App, destination: LocationRequest, force_full: bool) -> Result<u64, String> {
+/// Backs up and counts it, also when the client hangs up.
+pub(super) async fn run_backup(
+    app: &App,
+    destination: LocationRequest,
+    force_full: bool,
+) -> Result<BackupDone, String> {
     let app = app.clone();
     let task = tokio::spawn(async move {
         let _pending = app.metrics.pending_backups.enter();
@@ -128,5 +132,5 @@ pub(super) async fn run_backup(app: &App, destination: LocationRequest, force_fu
         }
         done
     });
-    task.await.unwrap_or_else(|error| Err(chain(&error)))
+    task.await.unwrap_or_else(|error| Err(with_causes(&error)))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use graphdb_destination::Policy;
-use graphdb_types::Secret;
+use graphdb_types::{Secret, with_causes};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Certificate, Client, Request, Response, redirect};
 use tokio::time::{Instant, sleep};
@@ -77,7 +77,8 @@ impl Transport {
             policy.check_host(address.host()).map_err(|why| format!("Vault at {address} may not be asked: {why}"))?;
             http = http.dns_resolver(Arc::new(Policed(Arc::new(policy))));
         }
-        let http = http.build().map_err(|why| format!("cannot prepare to ask Vault at {address}: {}", causes(&why)))?;
+        let http =
+            http.build().map_err(|why| format!("cannot prepare to ask Vault at {address}: {}", with_causes(&why)))?;
         Ok(Transport { address, http })
     }
 
@@ -131,7 +132,7 @@ impl Transport {
     }
 
     fn unanswered(&self, error: reqwest::Error) -> Failed {
-        let why = causes(&error.without_url());
+        let why = with_causes(&error.without_url());
         let is_unknown = why.contains("UnknownIssuer");
         let advice =
             if is_unknown { "; name who signed its certificate with --vault-ca-file or VAULT_CACERT" } else { "" };
@@ -154,7 +155,7 @@ impl Reply {
 fn authorities(file: &Path) -> Result<Vec<Certificate>, String> {
     let unusable = |why: String| format!("cannot use the certificates for Vault in {}: {why}", file.display());
     let pem = std::fs::read(file).map_err(|why| unusable(why.to_string()))?;
-    let certificates = Certificate::from_pem_bundle(&pem).map_err(|why| unusable(causes(&why)))?;
+    let certificates = Certificate::from_pem_bundle(&pem).map_err(|why| unusable(with_causes(&why)))?;
     if certificates.is_empty() { Err(unusable("there is none in it (PEM)".into())) } else { Ok(certificates) }
 }
 
@@ -177,21 +178,6 @@ fn redirected(address: &Address, response: &Response) -> String {
     format!(
         "Vault at {address} redirects{to}, which is not followed; give the address of the server that answers itself"
     )
-}
-
-/// An error of the HTTP client with its causes, which say what matters.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text.push_str(": ");
-            text.push_str(&cause_text);
-        }
-        source = cause.source();
-    }
-    text
 }
 
 /// Looks names up and refuses addresses that nobody's Vault has: a name may lead to where clouds hand out credentials.
