@@ -2,7 +2,7 @@
 # Installs the servers that tests run against. Nothing here is required: a test whose server is missing says SKIPPED.
 #   (nothing)   what `make test` uses: Ceph's object gateway, from Debian's packages
 #   --full      what `make test-full` uses besides: packages for a kernel NFS server in User-mode Linux, and Garage,
-#               s3s-fs and RustyVault, built from crates.io into ${XDG_CACHE_HOME:-~/.cache}/graphdb/servers, once
+#               s3s-fs and RustyVault, built by cargo into ${XDG_CACHE_HOME:-~/.cache}/graphdb/servers, once
 # Prints what it installs, and nothing when nothing is to be done. Ends with status 0 even if something failed.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
@@ -38,7 +38,7 @@ packages() {
   fi
 }
 
-# Builds a program from crates.io, unless it is there: program NAME VERSION BINARY OPTION...
+# Builds a published program, unless it is there: program NAME VERSION BINARY OPTION...
 # Away from this checkout, so that neither its toolchain nor its target directory is disturbed; hardly optimised and
 # without link-time optimisation, which halves the time.
 program() {
