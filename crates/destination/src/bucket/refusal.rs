@@ -86,7 +86,7 @@ impl Refusal {
     pub(crate) fn of_answer(told: Told) -> Refusal {
         let class = class_of(&told);
         let now = SystemTime::now();
-        let mut message = told.message.unwrap_or_else(|| format!("the store answered with status {}", told.status));
+        let mut message = told.message.unwrap_or_else(|| "the store refused it".into());
         if class == Class::Clock {
             message.push_str(&clocks(told.date.as_deref(), now));
         }
