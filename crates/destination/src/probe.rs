@@ -8,6 +8,12 @@ pub(crate) use directory::probe_directory;
 
 use std::fmt;
 
+/// How many create the same object at once. A store that only looks before it writes lets several of them win.
+const RACERS: usize = 16;
+
+/// What a probe object holds: those who find one left behind should know what it is.
+const BODY: &[u8] = b"written by graphdb check; may be deleted\n";
+
 /// What a place can do for whoever asked, found out by trying.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -5,17 +5,11 @@ use futures::StreamExt;
 use futures::future::join_all;
 use tokio::time::timeout;
 
-use super::{Ability, Outcome, ProbeReport};
+use super::{Ability, BODY, Outcome, ProbeReport, RACERS};
 use crate::bucket::{Answer, BucketClient, Class, Condition, Fetched, Listed, Part, Refusal};
-
-/// How many create the same object at once. A store that only looks before it writes lets several of them win.
-const RACERS: usize = 16;
 
 /// How long one request may take: the objects are tiny.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// What a probe object holds: those who find one left behind should know what it is.
-const BODY: &[u8] = b"written by graphdb check; may be deleted\n";
 
 /// Tries a bucket. `folder` is empty or ends in a slash; nothing outside of it is touched.
 pub(crate) async fn probe_bucket(client: &dyn BucketClient, location: String, folder: &str) -> ProbeReport {

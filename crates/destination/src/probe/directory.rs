@@ -2,13 +2,8 @@ use bytes::Bytes;
 use futures::future::join_all;
 use graphdb_types::ObjectName;
 
-use super::{Ability, Outcome, ProbeReport};
+use super::{Ability, BODY, Outcome, ProbeReport, RACERS};
 use crate::{Destination, Error, Put, Result};
-
-/// How many create the same file at once.
-const RACERS: usize = 16;
-
-const BODY: &[u8] = b"written by graphdb check; may be deleted\n";
 
 /// Tries a directory, through the contract of a destination.
 pub(crate) async fn probe_directory(place: &dyn Destination) -> ProbeReport {
@@ -22,8 +17,10 @@ pub(crate) async fn probe_directory(place: &dyn Destination) -> ProbeReport {
         let second = place.put(&once, Bytes::from_static(BODY), Put::Create).await;
         report.note(Ability::CreateOnce, refused_as_it_should(second));
         report.note(Ability::CreateOnceInARace, race(place, &raced).await);
-        note(&mut report, Ability::Read, read(place, &once).await);
-        note(&mut report, Ability::ReadRange, read(place, &once).await);
+        // Who may read a file may read a part of it.
+        let read = read(place, &once).await;
+        report.note(Ability::Read, read.clone());
+        report.note(Ability::ReadRange, read);
         note(&mut report, Ability::Multipart, upload(place, &streamed).await);
         report.note(Ability::MultipartOnce, refused_as_it_should(upload(place, &streamed).await));
         note(&mut report, Ability::AbortMultipart, abort(place, &name("abort")).await);
@@ -48,8 +45,12 @@ async fn race(place: &dyn Destination, name: &ObjectName) -> Outcome {
     }
 }
 
-async fn read(place: &dyn Destination, name: &ObjectName) -> Result<()> {
-    place.get(name, BODY.len() as u64).await.map(drop)
+async fn read(place: &dyn Destination, name: &ObjectName) -> Outcome {
+    match place.get(name, BODY.len() as u64).await {
+        Ok(found) if found == BODY => Outcome::Works,
+        Ok(found) => Outcome::Failed(format!("{} other bytes were given back than the ones written", found.len())),
+        Err(err) => outcome_of(&err),
+    }
 }
 
 async fn upload(place: &dyn Destination, name: &ObjectName) -> Result<()> {
