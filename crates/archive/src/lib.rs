@@ -2,8 +2,8 @@
 //! random bytes come from the caller.
 //!
 //! One group of a backup is an *archive*: [`ArchiveWriter`] turns key-values into frames, gzip members, AES-CTR and
-//! digests, [`ArchiveReader`] turns them back. A [`Manifest`] names the archives of one backup, a [`Series`] is a full
-//! backup with its incrementals, proved whole. `FORMAT.md` describes every byte.
+//! digests, [`ArchiveReader`] turns them back. A [`Manifest`] (or a [`DgraphManifest`]) names the archives of one
+//! [`Backup`], a [`Series`] is a full backup with its incrementals, proved whole. `FORMAT.md` describes every byte.
 
 mod error;
 
@@ -24,8 +24,11 @@ mod writer;
 mod names;
 
 mod manifest;
+
+mod backup;
 mod series;
 
+pub use backup::{Backup, GroupArchive, Origin};
 pub use cipher::{CipherReader, CipherWriter, EncryptionKey, IV_BYTES, InvalidKey, Iv, KeyCheck};
 pub use digest::{DigestReader, DigestWriter, Mac, Sha256Digest, StoredDigest};
 pub use error::Error;
@@ -37,5 +40,5 @@ pub use manifest::{
 };
 pub use names::{BackupFolder, InvalidFolder, backup_id};
 pub use reader::{ArchiveReader, check_stored};
-pub use series::{Series, SeriesError, choose, latest, link};
+pub use series::{Series, SeriesError, choose, choose_from, latest, link};
 pub use writer::{ArchiveOptions, ArchiveWriter, StoredObject};

@@ -65,6 +65,12 @@ impl BackupFolder {
     }
 }
 
+impl From<BackupFolder> for ObjectName {
+    fn from(folder: BackupFolder) -> ObjectName {
+        folder.0
+    }
+}
+
 impl fmt::Display for BackupFolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use graphdb_types::Ts;
+use graphdb_types::{ObjectName, Ts};
 
-use crate::{BackupFolder, Manifest, SealedManifest};
+use crate::{Backup, SealedManifest};
 
 #[cfg(test)]
 mod tests;
@@ -12,7 +12,7 @@ mod tests;
 /// A full backup and the incrementals on it, oldest first, proved to follow one another without a gap.
 #[derive(Clone, Debug)]
 pub struct Series {
-    backups: Vec<SealedManifest>, // never empty
+    backups: Vec<Backup>, // never empty
 }
 
 /// Why backups are not a series that could be restored or continued.
@@ -47,7 +47,7 @@ pub enum SeriesError {
         /// The stranger's.
         found: String,
         /// Where it is.
-        folder: BackupFolder,
+        folder: ObjectName,
     },
     /// A backup is gone, and those after it are worth nothing without it.
     #[error("backup {backup_num} of series {backup_id} is missing")]
@@ -65,9 +65,15 @@ pub enum SeriesError {
         /// The number.
         backup_num: u64,
         /// One of them.
-        first: BackupFolder,
+        first: ObjectName,
         /// The other.
-        second: BackupFolder,
+        second: ObjectName,
+    },
+    /// Written by Dgraph: such a series is read and never continued.
+    #[error("the newest series, {backup_id}, was written by Dgraph, and graphdb does not continue it")]
+    Foreign {
+        /// The series.
+        backup_id: String,
     },
     /// A backup does not follow the one before it.
     #[error("backup {backup_num} of series {backup_id} in {folder} does not continue the one before it: {what}")]
@@ -77,7 +83,7 @@ pub enum SeriesError {
         /// The number of the later one.
         backup_num: u64,
         /// Where the later one is.
-        folder: BackupFolder,
+        folder: ObjectName,
         /// What does not fit.
         what: &'static str,
     },
@@ -94,51 +100,54 @@ fn list(ids: &[String]) -> String {
 impl Series {
     /// The series' name.
     pub fn backup_id(&self) -> &str {
-        &self.backups[0].manifest().backup_id
+        &self.backups[0].backup_id
     }
 
     /// The backups, oldest first.
-    pub fn backups(&self) -> &[SealedManifest] {
+    pub fn backups(&self) -> &[Backup] {
         &self.backups
     }
 
     /// The newest backup: what a restore ends with and the next incremental continues.
-    pub fn newest(&self) -> &SealedManifest {
+    pub fn newest(&self) -> &Backup {
         self.backups.last().expect("a series has at least its full backup")
     }
 
     /// The instant that restoring the series gives.
     pub fn read_ts(&self) -> Ts {
-        self.newest().manifest().read_ts
+        self.newest().read_ts
     }
 }
 
-/// Orders the manifests of one series and proves that none is missing, that each names the one before it as its parent,
-/// and that all are of one database, one epoch and one key.
-pub fn link(mut backups: Vec<SealedManifest>) -> Result<Series, SeriesError> {
-    backups.sort_by_key(|backup| backup.manifest().backup_num);
-    let backup_id = backups.first().ok_or(SeriesError::Empty)?.manifest().backup_id.clone();
+/// Orders the backups of one series and proves that none is missing. Ours must each name the one before as its parent and be of one
+/// database, one epoch and one key; Dgraph's say nothing by which that could be told, and their `read_ts` may go down.
+pub fn link(backups: Vec<Backup>) -> Result<Series, SeriesError> {
+    link_from(backups, 1)
+}
+
+fn link_from(mut backups: Vec<Backup>, first: u64) -> Result<Series, SeriesError> {
+    backups.sort_by_key(|backup| backup.backup_num);
+    let backup_id = backups.first().ok_or(SeriesError::Empty)?.backup_id.clone();
     for (i, backup) in backups.iter().enumerate() {
-        let manifest = backup.manifest();
-        if manifest.backup_id != backup_id {
-            let (found, folder) = (manifest.backup_id.clone(), backup.folder().clone());
+        if backup.backup_id != backup_id {
+            let (found, folder) = (backup.backup_id.clone(), backup.folder.clone());
             return Err(SeriesError::Stranger { expected: backup_id, found, folder });
         }
         let parent = i.checked_sub(1).map(|before| &backups[before]);
-        check_place(parent, backup, i as u64 + 1)?;
-        if let Some(what) = parent.and_then(|parent| mismatch(parent, manifest)) {
-            let (backup_num, folder) = (manifest.backup_num, backup.folder().clone());
+        check_place(parent, backup, first + i as u64)?;
+        if let Some(what) = parent.and_then(|parent| mismatch(parent, backup)) {
+            let (backup_num, folder) = (backup.backup_num, backup.folder.clone());
             return Err(SeriesError::Broken { backup_id, backup_num, folder, what });
         }
     }
     Ok(Series { backups })
 }
 
-fn check_place(parent: Option<&SealedManifest>, backup: &SealedManifest, expected: u64) -> Result<(), SeriesError> {
-    let (backup_id, backup_num) = (backup.manifest().backup_id.clone(), backup.manifest().backup_num);
+fn check_place(parent: Option<&Backup>, backup: &Backup, expected: u64) -> Result<(), SeriesError> {
+    let (backup_id, backup_num) = (backup.backup_id.clone(), backup.backup_num);
     match parent {
-        Some(twin) if twin.manifest().backup_num == backup_num => {
-            let (first, second) = (twin.folder().clone(), backup.folder().clone());
+        Some(twin) if twin.backup_num == backup_num => {
+            let (first, second) = (twin.folder.clone(), backup.folder.clone());
             Err(SeriesError::Duplicate { backup_id, backup_num, first, second })
         }
         _ if backup_num != expected => Err(SeriesError::Missing { backup_id, backup_num: expected }),
@@ -146,8 +155,16 @@ fn check_place(parent: Option<&SealedManifest>, backup: &SealedManifest, expecte
     }
 }
 
-fn mismatch(parent: &SealedManifest, child: &Manifest) -> Option<&'static str> {
-    let before = parent.manifest();
+fn mismatch(parent: &Backup, child: &Backup) -> Option<&'static str> {
+    match (parent.sealed(), child.sealed()) {
+        (Some(parent), Some(child)) => sealed_mismatch(parent, child),
+        (None, None) => None,
+        _ => Some("one was written by Dgraph and the other by graphdb"),
+    }
+}
+
+fn sealed_mismatch(parent: &SealedManifest, child: &SealedManifest) -> Option<&'static str> {
+    let (before, child) = (parent.manifest(), child.manifest());
     let rules = [
         (child.database_id == before.database_id, "it is of another database"),
         (child.epoch == before.epoch, "the database was restored in between, its epoch is another"),
@@ -161,30 +178,41 @@ fn mismatch(parent: &SealedManifest, child: &Manifest) -> Option<&'static str> {
 
 /// The series to restore: the one with `backup_id`, or the newest, up to `backup_num` or to its end. "Newest" is the
 /// series of the backup whose folder sorts last, as in Dgraph. Backups after `backup_num` need not be whole.
-pub fn choose(
-    backups: Vec<SealedManifest>,
+pub fn choose(backups: Vec<Backup>, backup_id: Option<&str>, backup_num: Option<u64>) -> Result<Series, SeriesError> {
+    choose_from(backups, backup_id, backup_num, 1)
+}
+
+/// As [`choose`], without the backups before number `first`: what restores a part on purpose, on top of what is there or of nothing.
+pub fn choose_from(
+    backups: Vec<Backup>,
     backup_id: Option<&str>,
     backup_num: Option<u64>,
+    first: u64,
 ) -> Result<Series, SeriesError> {
-    let newest = backups.iter().max_by_key(|backup| backup.folder()).ok_or(SeriesError::Empty)?;
-    let backup_id = backup_id.unwrap_or(&newest.manifest().backup_id).to_owned();
-    let (mut chosen, others): (Vec<_>, Vec<_>) = backups.into_iter().partition(|b| b.manifest().backup_id == backup_id);
-    let Some(last) = chosen.iter().map(|backup| backup.manifest().backup_num).max() else {
+    let newest = backups.iter().max_by_key(|backup| &backup.folder).ok_or(SeriesError::Empty)?;
+    let backup_id = backup_id.unwrap_or(&newest.backup_id).to_owned();
+    let (mut chosen, others): (Vec<_>, Vec<_>) = backups.into_iter().partition(|b| b.backup_id == backup_id);
+    let Some(last) = chosen.iter().map(|backup| backup.backup_num).max() else {
         return Err(SeriesError::UnknownBackupId { asked: backup_id, existing: ids(&others) });
     };
     if let Some(asked) = backup_num {
         if asked > last || asked == 0 {
             return Err(SeriesError::TooShort { backup_id, asked, last });
         }
-        chosen.retain(|backup| backup.manifest().backup_num <= asked);
+        chosen.retain(|backup| backup.backup_num <= asked);
     }
-    link_up_to(chosen, backup_num.unwrap_or(last))
+    let last = backup_num.unwrap_or(last);
+    if first > last {
+        return Err(SeriesError::TooShort { backup_id, asked: first, last });
+    }
+    chosen.retain(|backup| backup.backup_num >= first);
+    link_up_to(chosen, first.max(1), last)
 }
 
 /// Links, and knows that the last number must be there too.
-fn link_up_to(backups: Vec<SealedManifest>, last: u64) -> Result<Series, SeriesError> {
-    let series = link(backups)?;
-    let found = series.newest().manifest().backup_num;
+fn link_up_to(backups: Vec<Backup>, first: u64, last: u64) -> Result<Series, SeriesError> {
+    let series = link_from(backups, first)?;
+    let found = series.newest().backup_num;
     if found < last {
         return Err(SeriesError::Missing { backup_id: series.backup_id().to_owned(), backup_num: found + 1 });
     }
@@ -193,11 +221,18 @@ fn link_up_to(backups: Vec<SealedManifest>, last: u64) -> Result<Series, SeriesE
 
 /// The series that the next backup would continue: the newest, or `None` at an empty location. An error means that the
 /// newest series cannot be continued; a full backup can always be taken.
-pub fn latest(backups: Vec<SealedManifest>) -> Result<Option<Series>, SeriesError> {
-    if backups.is_empty() { Ok(None) } else { choose(backups, None, None).map(Some) }
+pub fn latest(backups: Vec<Backup>) -> Result<Option<Series>, SeriesError> {
+    if backups.is_empty() {
+        return Ok(None);
+    }
+    let series = choose(backups, None, None)?;
+    match series.newest().sealed() {
+        Some(_) => Ok(Some(series)),
+        None => Err(SeriesError::Foreign { backup_id: series.backup_id().to_owned() }),
+    }
 }
 
-fn ids(backups: &[SealedManifest]) -> Vec<String> {
-    let ids: BTreeSet<_> = backups.iter().map(|backup| backup.manifest().backup_id.as_str()).collect();
+fn ids(backups: &[Backup]) -> Vec<String> {
+    let ids: BTreeSet<_> = backups.iter().map(|backup| backup.backup_id.as_str()).collect();
     ids.into_iter().map(String::from).collect()
 }

@@ -93,7 +93,7 @@ impl Source {
             std::mem::swap(&mut self.key, &mut self.previous);
             self.key.clear();
             let stored = BackupKey::put_stored_of_wire(entry.key, &mut self.key).map_err(malformed)?;
-            let Some((prefix, subject)) = stored else {
+            let Some(StoredKeyParts { prefix_len, subject, start_uid }) = stored else {
                 std::mem::swap(&mut self.key, &mut self.previous);
                 if self.age == 0 {
                     let entry = entry.entry().map_err(malformed)?;
@@ -104,9 +104,9 @@ impl Source {
             if self.key <= self.previous {
                 return Err(malformed(Malformed { what: "order of keys" }));
             }
-            if self.key[..prefix] != self.prefix {
+            if self.key[..prefix_len] != self.prefix {
                 self.prefix.clear();
-                self.prefix.extend_from_slice(&self.key[..prefix]);
+                self.prefix.extend_from_slice(&self.key[..prefix_len]);
                 self.counts = self.predicate_counts(&Key::from_stored(&self.key).map_err(malformed)?.predicate);
             }
             if !self.counts {

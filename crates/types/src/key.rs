@@ -45,6 +45,17 @@ pub enum BackupKey {
     Type(Predicate),
 }
 
+/// What [`BackupKey::put_stored_of_wire`] says beside the stored key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoredKeyParts {
+    /// Bytes of the stored key that are its predicate's prefix.
+    pub prefix_len: usize,
+    /// The subject, of a data list.
+    pub subject: Option<Uid>,
+    /// Of one part of a list that v1.1 to v1.2.5 split: the smallest uid it may hold; else 0.
+    pub start_uid: u64,
+}
+
 impl Key {
     /// The list of a subject's values or objects.
     pub fn data(predicate: &Predicate, uid: Uid) -> Key {
@@ -224,6 +235,7 @@ struct RawKey<'a> {
     kind: u64,
     attr: &'a str,
     uid: u64,
+    start_uid: u64,
     term: &'a [u8],
     count: u32,
     namespace: u64,
@@ -232,13 +244,14 @@ struct RawKey<'a> {
 impl RawKey<'_> {
     fn read(bytes: &[u8]) -> Result<RawKey<'_>, Malformed> {
         const WHAT: &str = "backup key";
-        let mut raw = RawKey { kind: 0, attr: "", uid: 0, term: &[], count: 0, namespace: 0 };
+        let mut raw = RawKey { kind: 0, attr: "", uid: 0, start_uid: 0, term: &[], count: 0, namespace: 0 };
         let mut reader = WireReader::new(bytes, WHAT);
         while let Some((number, field)) = reader.next()? {
             match number {
                 1 => raw.kind = field.number(WHAT)?,
                 2 => raw.attr = field.text("attr of a backup key")?,
                 3 => raw.uid = field.number(WHAT)?,
+                4 => raw.start_uid = field.number(WHAT)?,
                 5 => raw.term = field.bytes(WHAT)?,
                 6 => {
                     let count = u32::try_from(field.number(WHAT)?);
@@ -252,6 +265,21 @@ impl RawKey<'_> {
             return Err(Malformed { what: "attr of a backup key: longer than 65,534 bytes" });
         }
         Ok(raw)
+    }
+
+    fn key(&self) -> Result<BackupKey, Malformed> {
+        let predicate = Predicate { namespace: Namespace(self.namespace), name: self.attr.into() };
+        let kind = match self.kind {
+            wire_type::SCHEMA => return Ok(BackupKey::Schema(predicate)),
+            wire_type::TYPE => return Ok(BackupKey::Type(predicate)),
+            wire_type::DATA => KeyKind::Data(Uid(self.uid)),
+            wire_type::REVERSE => KeyKind::Reverse(Uid(self.uid)),
+            wire_type::INDEX => KeyKind::Index(self.term.to_vec()),
+            wire_type::COUNT => KeyKind::Count(self.count),
+            wire_type::COUNT_REVERSE => KeyKind::CountReverse(self.count),
+            _ => return Err(Malformed { what: "type of a backup key" }),
+        };
+        Ok(BackupKey::Posting(Key { predicate, kind }))
     }
 }
 
@@ -305,24 +333,21 @@ impl BackupKey {
 
     /// Reads a serialised `BackupKey`. Unknown fields are skipped.
     pub fn from_wire(bytes: &[u8]) -> Result<BackupKey, Malformed> {
+        BackupKey::part_from_wire(bytes).map(|(key, _)| key)
+    }
+
+    /// As [`BackupKey::from_wire`], with the `start_uid` of a part of a list that v1.1 to v1.2.5 split; 0 for a whole list.
+    pub fn part_from_wire(bytes: &[u8]) -> Result<(BackupKey, u64), Malformed> {
         let raw = RawKey::read(bytes)?;
-        let predicate = Predicate { namespace: Namespace(raw.namespace), name: raw.attr.into() };
-        let kind = match raw.kind {
-            wire_type::SCHEMA => return Ok(BackupKey::Schema(predicate)),
-            wire_type::TYPE => return Ok(BackupKey::Type(predicate)),
-            wire_type::DATA => KeyKind::Data(Uid(raw.uid)),
-            wire_type::REVERSE => KeyKind::Reverse(Uid(raw.uid)),
-            wire_type::INDEX => KeyKind::Index(raw.term.to_vec()),
-            wire_type::COUNT => KeyKind::Count(raw.count),
-            wire_type::COUNT_REVERSE => KeyKind::CountReverse(raw.count),
-            _ => return Err(Malformed { what: "type of a backup key" }),
-        };
-        Ok(BackupKey::Posting(Key { predicate, kind }))
+        Ok((raw.key()?, raw.start_uid))
     }
 
     /// Appends the stored key of a serialised posting list's key; the same as [`BackupKey::from_wire`] and [`Key::put_stored`] without
-    /// taking it apart. Gives how many of the bytes are the predicate's prefix, and the subject of a data list; `None` for a schema or type.
-    pub fn put_stored_of_wire(bytes: &[u8], out: &mut Vec<u8>) -> Result<Option<(usize, Option<Uid>)>, Malformed> {
+    /// taking it apart. `None` for a schema or type.
+    ///
+    /// # Errors
+    /// Bytes that are not a key, and the uid 0, which no node has.
+    pub fn put_stored_of_wire(bytes: &[u8], out: &mut Vec<u8>) -> Result<Option<StoredKeyParts>, Malformed> {
         let raw = RawKey::read(bytes)?;
         let kind = match raw.kind {
             wire_type::SCHEMA | wire_type::TYPE => return Ok(None),
@@ -333,9 +358,12 @@ impl BackupKey {
             wire_type::COUNT_REVERSE => COUNT_REVERSE,
             _ => return Err(Malformed { what: "type of a backup key" }),
         };
+        if matches!(kind, DATA | REVERSE) && raw.uid == 0 {
+            return Err(Malformed { what: "backup key: uid 0" });
+        }
         let begin = out.len();
         put_prefix(out, raw.namespace, raw.attr.as_bytes());
-        let prefix = out.len() - begin;
+        let prefix_len = out.len() - begin;
         out.push(kind);
         match kind {
             DATA | REVERSE => out.extend_from_slice(&raw.uid.to_be_bytes()),
@@ -345,7 +373,8 @@ impl BackupKey {
             }
             _ => out.extend_from_slice(&raw.count.to_be_bytes()),
         }
-        Ok(Some((prefix, (kind == DATA).then_some(Uid(raw.uid)))))
+        let subject = (kind == DATA).then_some(Uid(raw.uid));
+        Ok(Some(StoredKeyParts { prefix_len, subject, start_uid: raw.start_uid }))
     }
 
     /// The predicate, or a type's name.
@@ -387,9 +416,12 @@ mod tests {
             BackupKey::put_wire_of_stored(&key.to_stored(), &mut again).unwrap();
             assert_eq!(again, wire);
             let mut stored = Vec::new();
-            let (prefix, subject) = BackupKey::put_stored_of_wire(&wire, &mut stored).unwrap().unwrap();
-            assert_eq!((stored, prefix), (key.to_stored(), Key::stored_prefix(&key.predicate).len()));
-            assert_eq!(subject, if let KeyKind::Data(uid) = key.kind { Some(uid) } else { None });
+            let parts = BackupKey::put_stored_of_wire(&wire, &mut stored).unwrap().unwrap();
+            assert_eq!((stored, parts.prefix_len), (key.to_stored(), Key::stored_prefix(&key.predicate).len()));
+            assert_eq!(
+                (parts.subject, parts.start_uid),
+                (if let KeyKind::Data(uid) = key.kind { Some(uid) } else { None }, 0)
+            );
             assert_eq!(BackupKey::from_wire(&wire), Ok(BackupKey::Posting(key)));
         }
     }

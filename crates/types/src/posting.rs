@@ -247,7 +247,7 @@ impl PostingList {
         out
     }
 
-    /// Reads a `BackupPostingList`, with `uids` or with `uid_bytes`.
+    /// Reads a `BackupPostingList`, with `uids` or with `uid_bytes`. Markers of deletions (`op` 2) and what they delete are left out.
     ///
     /// # Errors
     /// Bytes that are not a message, ids that do not ascend, or a posting whose id is not among them.
@@ -255,12 +255,16 @@ impl PostingList {
         const WHAT: &str = "posting list";
         let mut list = PostingList::default();
         let mut packed: &[u8] = &[];
+        let mut deleted = Vec::new();
         let mut reader = WireReader::new(bytes, WHAT);
         while let Some((number, field)) = reader.next()? {
             match (number, field) {
                 (1, Field::Varint(uid)) => list.ids.push(uid),
                 (1, Field::Bytes(bytes)) => read_varints(bytes, &mut list.ids)?,
-                (2, field) => list.postings.push(Posting::from_wire(field.bytes(WHAT)?)?),
+                (2, field) => match Posting::read_set(field.bytes(WHAT)?)? {
+                    (posting, true) => list.postings.push(posting),
+                    (posting, false) => deleted.push(posting.id),
+                },
                 (5, field) => packed = field.bytes(WHAT)?,
                 _ => {}
             }
@@ -268,12 +272,30 @@ impl PostingList {
         if list.ids.is_empty() {
             list.ids = read_ids(packed)?;
         }
+        if !deleted.is_empty() {
+            list.ids.retain(|id| !deleted.contains(id));
+        }
         let ascending = list.ids.is_sorted_by(|a, b| a < b) && list.postings.is_sorted_by(|a, b| a.id < b.id);
         if !ascending || !list.postings.iter().all(|p| list.contains(p.id)) {
             return Err(Malformed { what: "posting list: ids do not ascend or a posting is not among them" });
         }
         Ok(list)
     }
+}
+
+/// The `splits` of a `BackupPostingList`: of the main key of a list that v1.1 to v1.2.5 split, the `start_uid` of its parts, ascending.
+pub fn list_splits(wire: &[u8]) -> Result<Vec<u64>, Malformed> {
+    const WHAT: &str = "splits of a posting list";
+    let mut splits = Vec::new();
+    let mut reader = WireReader::new(wire, WHAT);
+    while let Some((number, field)) = reader.next()? {
+        match (number, field) {
+            (4, Field::Varint(start)) => splits.push(start),
+            (4, Field::Bytes(packed)) => read_varints(packed, &mut splits)?,
+            _ => {}
+        }
+    }
+    Ok(splits)
 }
 
 /// The greatest uid that the edges of a `BackupPostingList` point at; 0 if it holds values. Reads the message without building it.
@@ -356,6 +378,9 @@ fn read_varints(packed: &[u8], out: &mut Vec<u64>) -> Result<(), Malformed> {
     Ok(())
 }
 
+/// `Posting.op` of a marker that deletes; roll-ups leave none.
+const OP_DELETE: u64 = 2;
+
 /// `Posting.posting_type`: a uid, a value, or a value in a language.
 mod posting_type {
     pub(super) const REF: u64 = 0;
@@ -398,9 +423,11 @@ impl Posting {
         }
     }
 
-    fn from_wire(bytes: &[u8]) -> Result<Posting, Malformed> {
+    /// Reads a posting, and whether it sets something: the other kind marks a deletion.
+    fn read_set(bytes: &[u8]) -> Result<(Posting, bool), Malformed> {
         const WHAT: &str = "posting";
         let mut posting = Posting { is_edge: true, ..Posting::default() };
+        let mut sets = true;
         let mut reader = WireReader::new(bytes, WHAT);
         while let Some((number, field)) = reader.next()? {
             match number {
@@ -413,11 +440,12 @@ impl Posting {
                 4 => posting.is_edge = field.number(WHAT)? == posting_type::REF,
                 5 => posting.lang = field.text("language of a posting")?.to_owned(),
                 9 => posting.facets.push(Facet::from_wire(field.bytes(WHAT)?)?),
+                12 => sets = field.number(WHAT)? != OP_DELETE,
                 14 => posting.commit_ts = field.number(WHAT)?,
                 _ => {}
             }
         }
-        Ok(posting)
+        Ok((posting, sets))
     }
 }
 

@@ -32,6 +32,8 @@ pub struct KeyValue<'a> {
 pub struct Entry<'a> {
     /// What it is about.
     pub key: BackupKey,
+    /// Of one part of a list that v1.1 to v1.2.5 split: the smallest uid it may hold; 0 for a whole list.
+    pub start_uid: u64,
     /// What it says.
     pub value: EntryValue<'a>,
     /// The newest `commit_ts` that went into the value. Some Dgraph versions write 0 for deletions: which *backup* is
@@ -60,7 +62,7 @@ impl<'a> KeyValue<'a> {
     /// # Errors
     /// A key that is none, a `user_meta` Dgraph does not know, or one that does not go with the key.
     pub fn entry(&self) -> Result<Entry<'a>, Malformed> {
-        let key = BackupKey::from_wire(self.key)?;
+        let (key, start_uid) = BackupKey::part_from_wire(self.key)?;
         let value = match (&key, self.user_meta) {
             (BackupKey::Schema(_), user_meta::SCHEMA) => EntryValue::Schema(self.value),
             (BackupKey::Type(_), user_meta::SCHEMA) => EntryValue::Type(self.value),
@@ -72,6 +74,6 @@ impl<'a> KeyValue<'a> {
             (BackupKey::Posting(_), user_meta::COMPLETE | user_meta::DELTA) => EntryValue::List(self.value),
             _ => return Err(Malformed { what: "user_meta of a key-value" }),
         };
-        Ok(Entry { key, value, version: Ts(self.version) })
+        Ok(Entry { key, start_uid, value, version: Ts(self.version) })
     }
 }

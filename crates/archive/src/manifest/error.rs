@@ -1,4 +1,4 @@
-use graphdb_types::InvalidObjectName;
+use graphdb_types::{InvalidObjectName, ObjectName};
 
 use super::{FORMAT_VERSION, MAX_MANIFEST_BYTES};
 use crate::BackupFolder;
@@ -10,13 +10,13 @@ pub enum ManifestError {
     #[error("{folder}: the manifest has more than {max} bytes", max = MAX_MANIFEST_BYTES)]
     TooLong {
         /// The backup.
-        folder: BackupFolder,
+        folder: ObjectName,
     },
     /// The text ends before the JSON does.
     #[error("{folder}: the manifest is cut off at line {line}, column {column}")]
     Truncated {
         /// The backup.
-        folder: BackupFolder,
+        folder: ObjectName,
         /// From 1.
         line: usize,
         /// From 1; 0 before a line's first character.
@@ -26,7 +26,7 @@ pub enum ManifestError {
     #[error("{folder}: the manifest is damaged at line {line}, column {column}: {what}")]
     Json {
         /// The backup.
-        folder: BackupFolder,
+        folder: ObjectName,
         /// From 1.
         line: usize,
         /// From 1; 0 before a line's first character.
@@ -38,7 +38,7 @@ pub enum ManifestError {
     #[error("{folder}: the manifest was changed after it was written: {what}")]
     Unsealed {
         /// The backup.
-        folder: BackupFolder,
+        folder: ObjectName,
         /// Which seal does not hold.
         what: &'static str,
     },
@@ -46,7 +46,7 @@ pub enum ManifestError {
     #[error("{folder}: the manifest contradicts itself: {what}")]
     Invalid {
         /// The backup.
-        folder: BackupFolder,
+        folder: ObjectName,
         /// What is wrong, with the key's name.
         what: String,
     },
@@ -54,7 +54,7 @@ pub enum ManifestError {
     #[error("{folder}: the manifest names an object outside its backup")]
     HostileName {
         /// The backup.
-        folder: BackupFolder,
+        folder: ObjectName,
         /// Which name and why.
         source: InvalidObjectName,
     },
@@ -62,7 +62,7 @@ pub enum ManifestError {
     #[error("{folder}: this backup was written by {written_by}, not by graphdb")]
     Foreign {
         /// The backup.
-        folder: BackupFolder,
+        folder: ObjectName,
         /// The Dgraph versions that write this form.
         written_by: &'static str,
     },
@@ -74,7 +74,7 @@ pub enum ManifestError {
     )]
     Future {
         /// The backup.
-        folder: BackupFolder,
+        folder: ObjectName,
         /// Its format version.
         found: u64,
         /// What wrote it.
@@ -84,25 +84,25 @@ pub enum ManifestError {
     #[error("{folder}: the backup is encrypted, its encryption key is needed")]
     KeyMissing {
         /// The backup.
-        folder: BackupFolder,
+        folder: ObjectName,
     },
     /// Plain, and a key was given.
     #[error("{folder}: the backup is not encrypted, but an encryption key was given")]
     KeyUnwanted {
         /// The backup.
-        folder: BackupFolder,
+        folder: ObjectName,
     },
     /// Encrypted with another key.
     #[error("{folder}: the encryption key is not the one this backup was written with")]
     WrongKey {
         /// The backup.
-        folder: BackupFolder,
+        folder: ObjectName,
     },
 }
 
 impl ManifestError {
     /// The backup it is about.
-    pub fn folder(&self) -> &BackupFolder {
+    pub fn folder(&self) -> &ObjectName {
         match self {
             ManifestError::TooLong { folder }
             | ManifestError::Truncated { folder, .. }
@@ -119,7 +119,7 @@ impl ManifestError {
     }
 
     pub(super) fn json(folder: &BackupFolder, err: &serde_json::Error) -> ManifestError {
-        let (folder, line, column) = (folder.clone(), err.line(), err.column());
+        let (folder, line, column) = (folder.name().clone(), err.line(), err.column());
         if err.is_eof() {
             return ManifestError::Truncated { folder, line, column };
         }

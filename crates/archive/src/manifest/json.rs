@@ -115,7 +115,7 @@ impl Json {
     }
 
     pub(super) fn into_manifest(self, folder: &BackupFolder) -> Result<Manifest, ManifestError> {
-        let invalid = |what: &str| ManifestError::Invalid { folder: folder.clone(), what: what.into() };
+        let invalid = |what: &str| ManifestError::Invalid { folder: folder.name().clone(), what: what.into() };
         let names = self.names().ok_or_else(|| invalid("version is not one that graphdb writes"))?;
         let groups = self.groups(folder, names)?;
         let drop_operations = self.drop_operations(names);
@@ -160,7 +160,7 @@ impl Json {
     }
 
     fn groups(&self, folder: &BackupFolder, names: Names) -> Result<BTreeMap<GroupId, GroupBackup>, ManifestError> {
-        let invalid = |what: String| ManifestError::Invalid { folder: folder.clone(), what };
+        let invalid = |what: String| ManifestError::Invalid { folder: folder.name().clone(), what };
         if !self.groups.keys().eq(self.graphdb.objects.keys()) {
             return Err(invalid("groups and graphdb.objects do not name the same groups".into()));
         }
@@ -179,12 +179,15 @@ impl Json {
 
 /// The only name an archive may have: readers of Dgraph's build it themselves, and no other can lead out of the folder.
 fn check_name(folder: &BackupFolder, found: &str, read_ts: Ts, group: GroupId) -> Result<(), ManifestError> {
-    folder.name().child(found).map_err(|source| ManifestError::HostileName { folder: folder.clone(), source })?;
+    folder
+        .name()
+        .child(found)
+        .map_err(|source| ManifestError::HostileName { folder: folder.name().clone(), source })?;
     if found == archive_file(read_ts, group) {
         return Ok(());
     }
     let what = format!("the archive of group {group} is named {found:?}, not {:?}", archive_file(read_ts, group));
-    Err(ManifestError::Invalid { folder: folder.clone(), what })
+    Err(ManifestError::Invalid { folder: folder.name().clone(), what })
 }
 
 fn kind(is_full: bool) -> &'static str {

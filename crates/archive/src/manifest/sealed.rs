@@ -34,7 +34,7 @@ impl SealedManifest {
     ) -> Result<SealedManifest, ManifestError> {
         check_key(&folder, &manifest, key)?;
         if let Some(what) = manifest.inconsistency() {
-            return Err(ManifestError::Invalid { folder, what: what.into() });
+            return Err(ManifestError::Invalid { folder: folder.into(), what: what.into() });
         }
         let mut bytes =
             serde_json::to_vec(&Json::of(&folder, &manifest)).expect("strings and numbers always serialise");
@@ -59,12 +59,12 @@ impl SealedManifest {
     /// Whatever can be wrong with bytes that anybody may have written; see [`ManifestError`].
     pub fn parse(folder: BackupFolder, bytes: Vec<u8>) -> Result<SealedManifest, ManifestError> {
         if bytes.len() > MAX_MANIFEST_BYTES {
-            return Err(ManifestError::TooLong { folder });
+            return Err(ManifestError::TooLong { folder: folder.into() });
         }
         probe(&folder, &bytes)?;
         let json: Json = serde_json::from_slice(&bytes).map_err(|err| ManifestError::json(&folder, &err))?;
         let seals = Seals::read(&bytes);
-        let unsealed = |what| ManifestError::Unsealed { folder: folder.clone(), what };
+        let unsealed = |what| ManifestError::Unsealed { folder: folder.name().clone(), what };
         let seals = seals.ok_or_else(|| unsealed("it does not end with its digest"))?;
         if seals.sha256 != Sha256Digest::of(&bytes[..seals.sha256_covers]) {
             return Err(unsealed("its SHA-256 is another"));
@@ -87,7 +87,7 @@ impl SealedManifest {
         if hmac == key.manifest_mac(&self.bytes[..covers]) {
             return Ok(());
         }
-        Err(ManifestError::Unsealed { folder: self.folder.clone(), what: "its HMAC is another" })
+        Err(ManifestError::Unsealed { folder: self.folder.name().clone(), what: "its HMAC is another" })
     }
 
     /// The backup's folder.
@@ -112,7 +112,7 @@ impl SealedManifest {
 }
 
 fn check_key(folder: &BackupFolder, manifest: &Manifest, key: Option<&EncryptionKey>) -> Result<(), ManifestError> {
-    let folder = || folder.clone();
+    let folder = || folder.name().clone();
     match (manifest.key_check, key) {
         (None, None) => Ok(()),
         (None, Some(_)) => Err(ManifestError::KeyUnwanted { folder: folder() }),
@@ -165,7 +165,7 @@ struct ProbeOurs {
 
 fn probe(folder: &BackupFolder, bytes: &[u8]) -> Result<(), ManifestError> {
     let probe: Probe = serde_json::from_slice(bytes).map_err(|err| ManifestError::json(folder, &err))?;
-    let folder = folder.clone();
+    let folder = folder.name().clone();
     match probe.graphdb {
         Some(ours) if ours.format_version > u64::from(FORMAT_VERSION) => {
             let tool = ours.tool.unwrap_or_else(|| "a newer graphdb".into());

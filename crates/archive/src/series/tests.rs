@@ -6,14 +6,14 @@ use graphdb_types::{GroupId, Namespace, Ts, Uid};
 use time::macros::datetime;
 
 use super::*;
-use crate::{EncryptionKey, GroupBackup, GzipLevel, Sha256Digest, StoredObject};
+use crate::{BackupFolder, EncryptionKey, GroupBackup, GzipLevel, Manifest, Sha256Digest, StoredObject};
 
 /// A series of `len` backups that starts at minute `minute`.
-fn series(id: &str, minute: u8, len: u64) -> Vec<SealedManifest> {
+fn series(id: &str, minute: u8, len: u64) -> Vec<Backup> {
     series_with(id, minute, len, |_| {})
 }
 
-fn series_with(id: &str, minute: u8, len: u64, change: impl Fn(&mut Manifest)) -> Vec<SealedManifest> {
+fn series_with(id: &str, minute: u8, len: u64, change: impl Fn(&mut Manifest)) -> Vec<Backup> {
     let mut backups: Vec<SealedManifest> = Vec::new();
     for backup_num in 1..=len {
         let folder = BackupFolder::parse(&format!("dgraph.20260104.22{minute:02}{backup_num:02}.000")).unwrap();
@@ -42,7 +42,7 @@ fn series_with(id: &str, minute: u8, len: u64, change: impl Fn(&mut Manifest)) -
         let key = manifest.key_check.map(|_| key());
         backups.push(SealedManifest::seal(folder, manifest, key.as_ref()).unwrap());
     }
-    backups
+    backups.into_iter().map(Backup::from).collect()
 }
 
 fn key() -> EncryptionKey {
@@ -50,7 +50,7 @@ fn key() -> EncryptionKey {
 }
 
 fn numbers(series: &Series) -> Vec<u64> {
-    series.backups().iter().map(|backup| backup.manifest().backup_num).collect()
+    series.backups().iter().map(|backup| backup.backup_num).collect()
 }
 
 fn message(result: Result<Series, SeriesError>) -> String {
@@ -144,4 +144,39 @@ fn a_break_behind_the_number_that_was_asked_for_does_not_matter() {
     backups.remove(2);
     assert_eq!(numbers(&choose(backups.clone(), None, Some(2)).unwrap()), [1, 2]);
     assert_eq!(message(choose(backups, None, Some(3))), "backup 3 of series a is missing");
+}
+
+/// A series of Dgraph's with these `read_ts`, numbered from `first`.
+fn dgraph_series(id: &str, first: u64, read_ts: &[u64]) -> Vec<Backup> {
+    let backup = |(i, read_ts): (usize, &u64)| {
+        let backup_num = first + i as u64;
+        let kind = if backup_num == 1 { "full" } else { "incremental" };
+        let json = format!(
+            r#"{{"type":"{kind}","since":{read_ts},"groups":{{"1":["name"]}},"backup_id":"{id}","backup_num":{backup_num}}}"#
+        );
+        let folder = format!("dgraph.20270104.2200{backup_num:02}.000").parse().unwrap();
+        crate::DgraphManifest::parse(&folder, json.as_bytes()).unwrap().into()
+    };
+    read_ts.iter().enumerate().map(backup).collect()
+}
+
+#[test]
+fn the_read_ts_of_a_series_of_dgraph_may_go_down_and_stand_twice() {
+    let series = link(dgraph_series("d", 1, &[30, 30, 28, 2117])).unwrap();
+    assert_eq!((numbers(&series), series.read_ts()), (vec![1, 2, 3, 4], Ts(2117)));
+    assert_eq!(message(link(dgraph_series("d", 2, &[30]))), "backup 1 of series d is missing");
+    assert_eq!(numbers(&choose_from(dgraph_series("d", 2, &[30, 31]), None, None, 2).unwrap()), [2, 3]);
+    let err = choose_from(dgraph_series("d", 1, &[30]), None, None, 2);
+    assert_eq!(message(err), "backup_num 2 was asked for, series d has 1");
+}
+
+#[test]
+fn a_series_of_dgraph_is_read_and_not_continued() {
+    let mut all = series("ours", 1, 2);
+    all.extend(dgraph_series("theirs", 1, &[9]));
+    assert_eq!(choose(all.clone(), None, None).unwrap().backup_id(), "theirs");
+    assert!(latest(all).unwrap_err().to_string().contains("theirs, was written by Dgraph"));
+    let mut mixed = series("a", 1, 1);
+    mixed.extend(dgraph_series("a", 2, &[30]));
+    assert!(message(link(mixed)).contains("one was written by Dgraph and the other by graphdb"));
 }
