@@ -42,6 +42,8 @@ pub(crate) struct SnappyReader<R: Read> {
     chunk: Vec<u8>,
     block: Vec<u8>,
     taken: usize,
+    /// No data was met yet.
+    is_empty: bool,
 }
 
 /// Which of the two formats.
@@ -64,7 +66,7 @@ impl<R: Read> SnappyReader<R> {
         }
         let dialect = Dialect::read(&head[MAGIC.len()..]).filter(|_| head.starts_with(&MAGIC)).ok_or(Error::Unknown)?;
         let (chunk, block) = (Vec::new(), Vec::new());
-        Ok(SnappyReader { input, dialect, offset: head.len() as u64, chunk, block, taken: 0 })
+        Ok(SnappyReader { input, dialect, offset: head.len() as u64, chunk, block, taken: 0, is_empty: true })
     }
 
     /// Gives the stream back.
@@ -76,12 +78,15 @@ impl<R: Read> SnappyReader<R> {
     fn next_block(&mut self) -> io::Result<bool> {
         loop {
             let offset = self.offset;
-            let Some(kind) = self.next_chunk()? else { return Ok(false) };
+            let Some(kind) = self.next_chunk()? else { return self.end() };
             let damage = |what: &str| Err(Error::Snappy { offset, what: what.into() }.into());
             match kind {
                 0x00 | 0x01 => match self.unpack(kind == 0x00) {
                     Ok(()) if self.block.is_empty() => {}
-                    Ok(()) => return Ok(true),
+                    Ok(()) => {
+                        self.is_empty = false;
+                        return Ok(true);
+                    }
                     Err(what) => return damage(what),
                 },
                 0xff => match Dialect::read(&self.chunk) {
@@ -92,6 +97,12 @@ impl<R: Read> SnappyReader<R> {
                 0x80..=0xfe => {}
             }
         }
+    }
+
+    /// The format has no end mark. But whoever writes it ends every archive with two frames, so that a stream without any
+    /// data was cut off, or the type of its only chunk became one that is skipped.
+    fn end(&self) -> io::Result<bool> {
+        if self.is_empty { Err(Error::Truncated { offset: self.offset }.into()) } else { Ok(false) }
     }
 
     /// The kind of the next chunk, whose bytes are then in `chunk`.

@@ -89,7 +89,14 @@ fn a_stream_is_chunks_of_which_some_are_skipped() {
     let again = (0xff, SNAPPY.to_vec());
     let chunks: Vec<_> = data.into_iter().chain([again, plain(b"!")]).collect();
     assert_eq!(read(&stream(SNAPPY, &chunks)).unwrap(), b"hello aaaa!");
-    assert_eq!(read(&stream(SNAPPY, &[])).unwrap(), b"");
+}
+
+#[test]
+fn a_stream_without_any_data_was_cut_off() {
+    for chunks in [vec![], vec![plain(b"")], vec![(0x80, plain(b"data").1)]] {
+        let bytes = stream(SNAPPY, &chunks);
+        assert!(matches!(read(&bytes), Err(Error::Truncated { offset }) if offset == bytes.len() as u64), "{chunks:?}");
+    }
 }
 
 #[test]
