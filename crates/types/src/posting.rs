@@ -1,6 +1,10 @@
+mod peek;
+
 use crate::wire::{
     Field, Malformed, WireReader, put_bytes_field, put_len_prefix, put_uvarint, put_varint_field, uvarint_len,
 };
+
+pub use peek::{list_splits, max_object};
 
 /// The posting id of a value of a predicate that is not a list (format spec, section 10).
 pub const VALUE_UID: u64 = u64::MAX;
@@ -273,7 +277,8 @@ impl PostingList {
             list.ids = read_ids(packed)?;
         }
         if !deleted.is_empty() {
-            list.ids.retain(|id| !deleted.contains(id));
+            deleted.sort_unstable();
+            list.ids.retain(|id| deleted.binary_search(id).is_err());
         }
         let ascending = list.ids.is_sorted_by(|a, b| a < b) && list.postings.is_sorted_by(|a, b| a.id < b.id);
         if !ascending || !list.postings.iter().all(|p| list.contains(p.id)) {
@@ -281,59 +286,12 @@ impl PostingList {
         }
         Ok(list)
     }
-}
 
-/// The `splits` of a `BackupPostingList`: of the main key of a list that v1.1 to v1.2.5 split, the `start_uid` of its parts, ascending.
-pub fn list_splits(wire: &[u8]) -> Result<Vec<u64>, Malformed> {
-    const WHAT: &str = "splits of a posting list";
-    let mut splits = Vec::new();
-    let mut reader = WireReader::new(wire, WHAT);
-    while let Some((number, field)) = reader.next()? {
-        match (number, field) {
-            (4, Field::Varint(start)) => splits.push(start),
-            (4, Field::Bytes(packed)) => read_varints(packed, &mut splits)?,
-            _ => {}
-        }
+    /// As [`max_object`].
+    fn max_object(&self) -> u64 {
+        let of_edges = self.postings.iter().all(|posting| posting.is_edge);
+        self.ids.last().copied().filter(|_| of_edges).unwrap_or(0)
     }
-    Ok(splits)
-}
-
-/// The greatest uid that the edges of a `BackupPostingList` point at; 0 if it holds values. Reads the message without building it.
-pub fn max_object(wire: &[u8]) -> Result<u64, Malformed> {
-    const WHAT: &str = "posting list";
-    let mut max = 0u64;
-    let mut reader = WireReader::new(wire, WHAT);
-    while let Some((number, field)) = reader.next()? {
-        match (number, field) {
-            (1, Field::Varint(uid)) => max = max.max(uid),
-            (1, Field::Bytes(packed)) => {
-                let mut uids = Vec::new();
-                read_varints(packed, &mut uids)?;
-                max = max.max(uids.last().copied().unwrap_or(0));
-            }
-            (2, field) if !is_edge(field.bytes(WHAT)?)? => return Ok(0),
-            (5, field) => {
-                let mut deltas = WireReader::new(field.bytes(WHAT)?, WHAT);
-                while !deltas.is_empty() {
-                    max = max.checked_add(deltas.uvarint()?).ok_or(Malformed { what: WHAT })?;
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(max)
-}
-
-/// Whether a `Posting` message is an edge, without building it.
-fn is_edge(wire: &[u8]) -> Result<bool, Malformed> {
-    const WHAT: &str = "posting";
-    let mut reader = WireReader::new(wire, WHAT);
-    while let Some((number, field)) = reader.next()? {
-        if number == 4 {
-            return Ok(field.number(WHAT)? == posting_type::REF);
-        }
-    }
-    Ok(true)
 }
 
 fn merge_sorted<T>(old: Vec<T>, new: Vec<T>, id: impl Fn(&T) -> u64) -> Vec<T> {
@@ -503,7 +461,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
     use super::*;
 
-    fn sample() -> PostingList {
+    pub(super) fn sample() -> PostingList {
         let since = Facet {
             key: "since".into(),
             value: vec![6, 0, 0, 0, 0, 0, 0, 0],
@@ -558,15 +516,6 @@ mod tests {
             ..Posting::default()
         };
         assert_eq!(PostingList::of_postings(vec![value]).to_wire(), expected);
-    }
-
-    #[test]
-    fn the_greatest_object_is_found_without_reading_the_list() {
-        assert_eq!(max_object(&PostingList::of_ids(vec![3, 900, 1 << 33]).to_wire()), Ok(1 << 33));
-        let mut edges = sample();
-        edges.remove(VALUE_UID);
-        assert_eq!(max_object(&edges.to_wire()), Ok(1 << 40));
-        assert_eq!(max_object(&sample().to_wire()), Ok(0), "fingerprints are not uids");
     }
 
     #[test]

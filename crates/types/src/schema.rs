@@ -183,10 +183,11 @@ impl PredicateSchema {
     /// Appends the schema as a `SchemaUpdate` message whose `predicate` is the bare name (form D of the format spec).
     pub fn put_wire(&self, name: &str, out: &mut Vec<u8>) {
         let is_indexed = !self.tokenizers.is_empty() || !self.vector_indexes.is_empty();
-        let directive = match (!is_indexed, self.reverse) {
-            (false, _) => DIRECTIVE_INDEX,
-            (true, true) => DIRECTIVE_REVERSE,
-            (true, false) => 0,
+        // No predicate has both; if one did, its tokenizers would still say that it is indexed.
+        let directive = match (self.reverse, is_indexed) {
+            (true, _) => DIRECTIVE_REVERSE,
+            (false, true) => DIRECTIVE_INDEX,
+            (false, false) => 0,
         };
         put_bytes_field(out, 1, name.as_bytes());
         put_varint_field(out, 2, self.value_type as u64);
@@ -203,7 +204,7 @@ impl PredicateSchema {
         for index in &self.vector_indexes {
             let mut spec = Vec::new();
             index.put_wire(&mut spec);
-            put_bytes_field(out, 15, &spec);
+            put_element(out, 15, &spec);
         }
     }
 
@@ -254,7 +255,7 @@ impl VectorIndex {
             let mut option = Vec::new();
             put_bytes_field(&mut option, 1, key.as_bytes());
             put_bytes_field(&mut option, 2, value.as_bytes());
-            put_bytes_field(out, 2, &option);
+            put_element(out, 2, &option);
         }
     }
 
@@ -292,8 +293,7 @@ impl TypeDef {
         for field in &self.fields {
             update.clear();
             put_bytes_field(&mut update, 1, field.as_bytes());
-            put_len_prefix(out, 2, update.len());
-            out.extend_from_slice(&update);
+            put_element(out, 2, &update);
         }
     }
 
@@ -304,16 +304,26 @@ impl TypeDef {
         let mut reader = WireReader::new(bytes, WHAT);
         while let Some((number, field)) = reader.next()? {
             if number == 2 {
+                let mut name = "";
                 let mut update = WireReader::new(field.bytes(WHAT)?, WHAT);
                 while let Some((number, field)) = update.next()? {
                     if number == 1 {
-                        fields.push(field.text(WHAT)?.to_owned());
+                        name = field.text(WHAT)?;
                     }
+                }
+                if !name.is_empty() {
+                    fields.push(name.to_owned());
                 }
             }
         }
         Ok(TypeDef { fields })
     }
+}
+
+/// Appends an element of a repeated field. One that is empty counts too.
+fn put_element(out: &mut Vec<u8>, number: u32, element: &[u8]) {
+    put_len_prefix(out, number, element.len());
+    out.extend_from_slice(element);
 }
 
 /// All predicates and types, as they stand at one timestamp.
@@ -393,6 +403,28 @@ mod tests {
         let mut wire = Vec::new();
         person.put_wire("Person", &mut wire);
         assert_eq!(TypeDef::from_wire(&wire), Ok(person));
+    }
+
+    #[test]
+    fn indexes_without_a_name_and_directives_that_exclude_each_other_come_back() {
+        let schema = PredicateSchema {
+            reverse: true,
+            tokenizers: vec![Tokenizer::Exact],
+            vector_indexes: vec![
+                VectorIndex { name: "".into(), options: vec![("".into(), "".into())] },
+                VectorIndex::default(),
+            ],
+            ..PredicateSchema::default()
+        };
+        let mut wire = Vec::new();
+        schema.put_wire("name", &mut wire);
+        assert_eq!(PredicateSchema::from_wire(&wire), Ok(schema));
+    }
+
+    #[test]
+    fn a_field_of_a_type_has_one_name() {
+        let definition = TypeDef::from_wire(&[0x12, 6, 0x0a, 1, b'a', 0x0a, 1, b'b', 0x12, 0, 0x12, 2, 0x0a, 0]);
+        assert_eq!(definition, Ok(TypeDef { fields: vec!["b".into()] }), "the last counts, and none is no field");
     }
 
     #[test]
