@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what building graphdb needs and this machine lacks: on Debian and Ubuntu the packages, everywhere Rust.
+# Installs what building graphdb needs and this machine lacks: on Debian and Ubuntu the packages, everywhere Rust, and the
+# Python packages of tests/independent.
 # Prints what it installs, and nothing when nothing is to be done. Safe to run again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -33,6 +34,7 @@ install_packages() {
   if ! have c++ || ! have cc || ! have make; then missing+=(build-essential); fi
   if ! have_libclang || ! have_clang_headers; then missing+=(libclang-dev); fi
   if ! have curl; then missing+=(curl ca-certificates); fi
+  if have apt-get && ! python3 -c 'import ensurepip, venv' 2>/dev/null; then missing+=(python3-venv); fi
   if [ ${#missing[@]} -eq 0 ]; then return 0; fi
 
   if ! have apt-get; then
@@ -76,5 +78,20 @@ install_rust() {
   fi
 }
 
+# Nothing but the tests with tests/independent needs these, so a machine that cannot have them still builds.
+install_python_packages() {
+  local wanted=tests/independent/requirements.txt environment=${CARGO_TARGET_DIR:-target}/tmp/independent
+  if cmp -s "$wanted" "$environment/requirements.txt"; then return 0; fi
+
+  say "installing Python packages into $environment"
+  if python3 -m venv --clear "$environment" >&2 &&
+    "$environment/bin/pip" --quiet --disable-pip-version-check install --only-binary :all: -r "$wanted" >&2; then
+    cp "$wanted" "$environment/"
+  else
+    say "that failed, for the reason above; the tests with tests/independent will be skipped"
+  fi
+}
+
 install_packages
 install_rust
+install_python_packages
