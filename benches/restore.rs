@@ -1,6 +1,6 @@
 //! Restoring the full backup, against taking it.
 
-use graphdb_backup::{BackupRequest, Progress, RestoreRequest, backup, restore_offline};
+use graphdb_backup::{BackupRequest, Progress, SeriesRequest, backup, restore_offline};
 
 use crate::full::best_of;
 use crate::graph::{Graph, context};
@@ -19,7 +19,7 @@ pub(crate) fn measure(graph: &Graph, table: &mut Table) {
         raw_bytes = sealed.manifest().groups.values().map(|group| group.archive.raw_bytes).sum();
     });
     drop(store);
-    let request = RestoreRequest { location: location.into(), backup_id: None, backup_num: None, key: context().key };
+    let request = SeriesRequest { location: location.into(), key: context().key, ..SeriesRequest::default() };
     let mut memory = 0;
     let mut run = 0;
     let seconds = best_of(3, || {

@@ -25,6 +25,8 @@ pub struct Backup {
     pub groups: BTreeMap<GroupId, GroupArchive>,
     /// Drops since the backup before: they hide what older backups of the series hold.
     pub drop_operations: Vec<DropOp>,
+    /// Whether it would say so if there were any. Where it would not, a predicate that was dropped is one that is named and not defined.
+    pub records_drops: bool,
     /// Whether the archives are encrypted.
     pub is_encrypted: bool,
     /// What wrote it.
@@ -80,6 +82,7 @@ impl From<SealedManifest> for Backup {
             read_ts: manifest.read_ts,
             groups: manifest.groups.iter().map(part).collect(),
             drop_operations: manifest.drop_operations.clone(),
+            records_drops: true,
             is_encrypted: manifest.is_encrypted(),
             origin: Origin::Graphdb(Box::new(sealed)),
         }
@@ -100,6 +103,7 @@ impl From<DgraphManifest> for Backup {
                 .map(|((id, predicates), object)| (id, GroupArchive { predicates, object, stored: None }))
                 .collect(),
             drop_operations: manifest.drop_operations,
+            records_drops: manifest.records_drops,
             is_encrypted: manifest.is_encrypted,
             origin: Origin::Dgraph { version: manifest.version },
         }

@@ -36,7 +36,7 @@ pub use frame::{Entry, EntryValue, FRAME_BYTES, FrameReader, FrameWriter, KeyVal
 pub use gzip::{BLOCK_BYTES, BLOCKS_PER_WORKER, GzipLevel, GzipReader, GzipWriter, MAX_WORKERS, default_workers};
 pub use manifest::{
     DgraphManifest, DgraphManifestError, FORMAT_VERSION, GroupBackup, MANIFEST_FILE, MASTER_MANIFEST,
-    MAX_MANIFEST_BYTES, Manifest, ManifestError, SealedManifest,
+    MAX_MANIFEST_BYTES, Manifest, ManifestError, SealedManifest, bare_field,
 };
 pub use names::{BackupFolder, InvalidFolder, backup_id};
 pub use reader::{ArchiveReader, check_stored};

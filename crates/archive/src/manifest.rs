@@ -14,10 +14,10 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use graphdb_types::{DropOp, GroupId, Namespace, Predicate, Ts, Uid};
+use graphdb_types::{DropOp, GroupId, MAX_PREDICATE_BYTES, Namespace, Predicate, Ts, Uid};
 use time::OffsetDateTime;
 
-pub use dgraph::{DgraphManifest, DgraphManifestError, MASTER_MANIFEST};
+pub use dgraph::{DgraphManifest, DgraphManifestError, MASTER_MANIFEST, bare_field};
 pub use error::ManifestError;
 pub use sealed::SealedManifest;
 
@@ -99,6 +99,7 @@ impl Manifest {
 
     /// What is wrong with the whole, if something is: the rules that no JSON type expresses.
     fn inconsistency(&self) -> Option<&'static str> {
+        let predicates = self.groups.values().flat_map(|group| &group.predicates);
         let stored = |wanted: fn(&StoredObject) -> bool| self.groups.values().all(|group| wanted(&group.archive));
         let rules = [
             (!self.backup_id.is_empty(), "backup_id is empty"),
@@ -108,9 +109,18 @@ impl Manifest {
             (!self.groups.is_empty(), "there is no group"),
             (self.is_full() == (self.backup_num == 1), "only the first backup of a series is full"),
             (self.is_full() == self.parent.is_none(), "an incremental backup, and no other, names its parent"),
+            (names_fit(predicates, &self.drop_operations), NAME_TOO_LONG),
             (stored(|a| a.hmac.is_some()) || !self.is_encrypted(), "an encrypted archive has no hmac"),
             (stored(|a| a.hmac.is_none()) || self.is_encrypted(), "a plain archive has an hmac"),
         ];
         rules.into_iter().find_map(|(holds, what)| (!holds).then_some(what))
     }
+}
+
+const NAME_TOO_LONG: &str = "the name of a predicate is longer than 65,534 bytes";
+
+/// Whether every name fits a key. Others cannot be in a database, but they can be written into a manifest.
+fn names_fit<'a>(mut predicates: impl Iterator<Item = &'a Predicate>, drops: &[DropOp]) -> bool {
+    let fits = |predicate: &Predicate| predicate.name.len() <= MAX_PREDICATE_BYTES;
+    predicates.all(fits) && drops.iter().all(|op| !matches!(op, DropOp::Predicate(predicate) if !fits(predicate)))
 }

@@ -1,60 +1,19 @@
 //! Archives that real Dgraph servers wrote: every one is read to its end, and what is known of them holds.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "support/real.rs"]
+mod real;
+
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::Path;
 
-use graphdb_archive::{ArchiveReader, EncryptionKey, EntryValue};
+use graphdb_archive::{ArchiveReader, EntryValue};
 use graphdb_types::{BackupKey, KeyKind, PostingList, PredicateSchema, TypeDef};
-
-/// The folder of real backups, or `None` after saying that it is absent.
-fn backups() -> Option<PathBuf> {
-    let root = std::env::var_os("GRAPHDB_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared"), PathBuf::from);
-    let data = root.join("data");
-    if data.join("dgraph-backups").is_dir() {
-        return Some(data);
-    }
-    skip(&format!("{} is not there; set GRAPHDB_SHARED to the folder that has data/", data.display()));
-    None
-}
-
-/// Says on standard error itself that the test of this thread cannot run; `scripts/count-tests.sh` counts the line.
-fn skip(why: &str) {
-    let thread = std::thread::current();
-    let test = thread.name().unwrap_or("a test");
-    _ = std::io::stderr().write_all(format!("\nSKIPPED {test}: {why}\n").as_bytes());
-}
-
-fn files(dir: &Path, ending: &str, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files(&path, ending, found);
-        } else if path.to_str().unwrap().ends_with(ending) {
-            found.push(path);
-        }
-    }
-}
-
-/// The key of a series, told by the name of its folder.
-fn key(data: &Path, file: &Path) -> Option<EncryptionKey> {
-    let name = ["aes128", "v20.07-movies-aes256", "v24.1-kinds-aes256"]
-        .into_iter()
-        .find(|name| file.to_str().unwrap().contains(name))?;
-    let key = match name {
-        "aes128" => "aes128.key",
-        "v20.07-movies-aes256" => "aes256.key",
-        _ => "aes256-v24.key",
-    };
-    Some(EncryptionKey::new(&fs::read(data.join("keys").join(key)).unwrap()).unwrap())
-}
 
 /// Reads an archive to its end, every key and value of it; gives how many entries of each kind there are.
 fn read(data: &Path, file: &Path) -> BTreeMap<&'static str, u64> {
-    let key = key(data, file);
+    let key = real::key(data, file);
     let mut reader = ArchiveReader::open(File::open(file).unwrap(), key.as_ref(), 0).unwrap();
     let mut counts = BTreeMap::new();
     while let Some(entry) = reader.next_entry().unwrap_or_else(|err| panic!("{}: {err}", file.display())) {
@@ -81,9 +40,8 @@ fn read(data: &Path, file: &Path) -> BTreeMap<&'static str, u64> {
 
 #[test]
 fn every_archive_of_every_version_is_read_to_its_end() {
-    let Some(data) = backups() else { return };
-    let mut found = Vec::new();
-    files(&data.join("dgraph-backups"), ".backup", &mut found);
+    let Some(data) = real::data() else { return };
+    let found = real::files(&data.join("dgraph-backups"), ".backup");
     assert!(found.len() > 50, "only {} archives in {}", found.len(), data.display());
     for file in &found {
         let counts = read(&data, file);
@@ -93,7 +51,7 @@ fn every_archive_of_every_version_is_read_to_its_end() {
 
 #[test]
 fn the_large_archives_of_v20_07_hold_what_is_known_of_them() {
-    let Some(data) = backups() else { return };
+    let Some(data) = real::data() else { return };
     let folder = data.join("dgraph-backups/v20.07-movies-aes256/dgraph.20200605.233956.732");
     for (file, entries) in [("r2106-g1.backup", 316_676), ("r2106-g3.backup", 102_107)] {
         let counts = read(&data, &folder.join(file));
@@ -103,11 +61,9 @@ fn the_large_archives_of_v20_07_hold_what_is_known_of_them() {
 
 #[test]
 fn snappy_and_s2_of_the_same_backup_hold_the_same() {
-    let Some(data) = backups() else { return };
-    let mut s2 = Vec::new();
-    files(&data.join("dgraph-backups/v25-s2-framing"), ".backup", &mut s2);
-    let mut snappy = Vec::new();
-    files(&data.join("dgraph-backups/v21.03-acl"), ".backup", &mut snappy);
+    let Some(data) = real::data() else { return };
+    let s2 = real::files(&data.join("dgraph-backups/v25-s2-framing"), ".backup");
+    let snappy = real::files(&data.join("dgraph-backups/v21.03-acl"), ".backup");
     assert!(!s2.is_empty());
     for file in &s2 {
         let twin = snappy.iter().find(|twin| twin.file_name() == file.file_name()).unwrap();

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use graphdb_archive::{
-    BackupFolder, EncryptionKey, MANIFEST_FILE, MAX_MANIFEST_BYTES, ManifestError, SealedManifest, Series, choose,
-    latest,
+    Backup, BackupFolder, DgraphManifest, EncryptionKey, GroupArchive, MANIFEST_FILE, MASTER_MANIFEST,
+    MAX_MANIFEST_BYTES, ManifestError, SealedManifest, Series, choose_from, latest,
 };
 use graphdb_destination::{Destination, LocationRequest, Locations, ObjectMeta};
 use graphdb_types::{DropOp, ObjectName};
@@ -14,14 +14,18 @@ use crate::error::{Error, Result};
 /// What every folder's name begins with.
 const FOLDER_PREFIX: &str = "dgraph.";
 
-/// The backups at a location.
+/// The backups at a location, ours and Dgraph's.
 #[derive(Debug)]
 pub struct Catalogue {
     location: String,
-    backups: Vec<SealedManifest>,
+    backups: Vec<Backup>,
     /// Manifests that are there and cannot be used.
-    unreadable: Vec<ManifestError>,
+    unreadable: Vec<Error>,
     folders: Folders,
+    /// The location has Dgraph's list of backups.
+    has_master: bool,
+    /// Bytes of every object that may be an archive.
+    sizes: BTreeMap<ObjectName, u64>,
 }
 
 /// The folders at a location.
@@ -46,7 +50,7 @@ pub struct BackupListing {
     pub groups: BTreeMap<u32, Vec<String>>,
     /// The folder at the location.
     pub path: String,
-    /// The exclusive start: the `read_ts` of the backup before; 0 for a full one.
+    /// The exclusive start: the `read_ts` of the backup before; 0 for a full one, and for one of Dgraph whose predecessor is not there.
     pub since: u64,
     /// The instant the backup shows.
     pub read_ts: u64,
@@ -54,39 +58,56 @@ pub struct BackupListing {
     pub kind: &'static str,
     /// Bytes stored.
     pub size_bytes: u64,
-    /// Bytes of the key-values before compression.
-    pub raw_bytes: u64,
-    /// Key-values.
-    pub entries: u64,
+    /// Bytes of the key-values before compression; Dgraph's manifests do not say.
+    pub raw_bytes: Option<u64>,
+    /// Key-values; Dgraph's manifests do not say.
+    pub entries: Option<u64>,
     /// Drops since the backup before.
     pub drop_operations: Vec<DropOp>,
-    /// RFC 3339, when it began.
-    pub created_at: String,
+    /// RFC 3339, when it began; `None` if the folder's name does not tell.
+    pub created_at: Option<String>,
+    /// The program that wrote it, as `graphdb 0.1.0` or `Dgraph v1.1 to v20.11`.
+    pub written_by: String,
 }
 
 impl From<&SealedManifest> for BackupListing {
     fn from(sealed: &SealedManifest) -> BackupListing {
         let manifest = sealed.manifest();
-        let names = |group: &graphdb_archive::GroupBackup| group.predicates.iter().map(ToString::to_string).collect();
+        let listing = BackupListing::of(&Backup::from(sealed.clone()));
+        BackupListing { created_at: rfc3339(manifest.created_at), ..listing }
+    }
+}
+
+impl BackupListing {
+    /// What a manifest alone tells.
+    fn of(backup: &Backup) -> BackupListing {
+        let ours = backup.sealed().map(SealedManifest::manifest);
+        let sum = |of: fn(&graphdb_archive::StoredObject) -> u64| {
+            let parts = backup.groups.values().map(|group| group.stored.as_ref().map(of));
+            parts.sum::<Option<u64>>()
+        };
+        let names = |group: &GroupArchive| group.predicates.iter().map(ToString::to_string).collect();
         BackupListing {
-            backup_id: manifest.backup_id.clone(),
-            backup_num: manifest.backup_num,
-            encrypted: manifest.is_encrypted(),
-            groups: manifest.groups.iter().map(|(id, group)| (id.0, names(group))).collect(),
-            path: sealed.folder().to_string(),
-            since: manifest.since.0,
-            read_ts: manifest.read_ts.0,
-            kind: if manifest.is_full() { "full" } else { "incremental" },
-            size_bytes: manifest.size_bytes(),
-            raw_bytes: manifest.groups.values().map(|group| group.archive.raw_bytes).sum(),
-            entries: manifest.groups.values().map(|group| group.archive.entries).sum(),
-            drop_operations: manifest.drop_operations.clone(),
-            created_at: manifest
-                .created_at
-                .format(&time::format_description::well_known::Rfc3339)
-                .expect("a time that was read is a time that can be written"),
+            backup_id: backup.backup_id.clone(),
+            backup_num: backup.backup_num,
+            encrypted: backup.is_encrypted,
+            groups: backup.groups.iter().map(|(id, group)| (id.0, names(group))).collect(),
+            path: backup.folder.to_string(),
+            since: ours.map_or(0, |manifest| manifest.since.0),
+            read_ts: backup.read_ts.0,
+            kind: if backup.is_full { "full" } else { "incremental" },
+            size_bytes: ours.map_or(0, graphdb_archive::Manifest::size_bytes),
+            raw_bytes: sum(|stored| stored.raw_bytes),
+            entries: sum(|stored| stored.entries),
+            drop_operations: backup.drop_operations.clone(),
+            created_at: ours.map(|m| m.created_at).or_else(|| backup.started_at()).and_then(rfc3339),
+            written_by: backup.origin.to_string(),
         }
     }
+}
+
+fn rfc3339(at: time::OffsetDateTime) -> Option<String> {
+    at.format(&time::format_description::well_known::Rfc3339).ok()
 }
 
 /// Lists the backups at a location, oldest first.
@@ -95,28 +116,46 @@ impl From<&SealedManifest> for BackupListing {
 /// A location that is not there, and a manifest that cannot be read: a list with a hole would be taken for the whole.
 pub async fn list_backups(locations: &Locations, at: &LocationRequest) -> Result<Vec<BackupListing>> {
     let destination = locations.open_existing(at).await?;
-    let catalogue = read_catalogue(&*destination).await?;
-    Ok(catalogue.readable()?.iter().map(BackupListing::from).collect())
+    read_catalogue(&*destination).await?.listings()
 }
 
-/// Reads every manifest at a destination. Folders without one are unfinished backups and do not count.
+/// Reads every manifest at a destination: those of Dgraph's list, if there is one, and those of the folders that it does not name. Folders
+/// without a manifest are unfinished backups and do not count.
 pub async fn read_catalogue(destination: &dyn Destination) -> Result<Catalogue> {
     let mut catalogue = Catalogue {
         location: destination.describe(),
         backups: Vec::new(),
         unreadable: Vec::new(),
         folders: Folders::default(),
+        has_master: false,
+        sizes: BTreeMap::new(),
     };
-    for object in destination.list("").await? {
-        if object.name.as_str() == MANIFEST_FILE {
-            return Err(Error::ForeignLocation { location: catalogue.location });
-        }
-        if let Some(folder) = catalogue.folders.note(&object.name) {
-            catalogue.read_manifest(destination, folder, &object).await?;
+    let objects = destination.list("").await?;
+    if objects.iter().any(|object| object.name.as_str() == MASTER_MANIFEST) {
+        catalogue.read_master(destination).await?;
+    }
+    let mut listed: BTreeSet<ObjectName> = catalogue.backups.iter().map(|backup| backup.folder.clone()).collect();
+    for object in objects {
+        catalogue.folders.note(&object.name);
+        match folder_of_manifest(&object.name) {
+            Some(folder) if listed.insert(folder.clone()) => {
+                catalogue.read_manifest(destination, folder, &object).await?;
+            }
+            Some(_) => {}
+            None => _ = catalogue.sizes.insert(object.name, object.size_bytes),
         }
     }
-    catalogue.backups.sort_by(|a, b| a.folder().cmp(b.folder()));
+    catalogue.backups.sort_by(|a, b| a.folder.cmp(&b.folder));
     Ok(catalogue)
+}
+
+/// The folder that an object is the manifest of. Backups lie at the top of a location.
+fn folder_of_manifest(name: &ObjectName) -> Option<ObjectName> {
+    let mut segments = name.segments();
+    match (segments.next(), segments.next(), segments.next()) {
+        (Some(folder), Some(MANIFEST_FILE), None) => folder.parse().ok(),
+        _ => None,
+    }
 }
 
 /// Lists the folders at a destination, without reading anything.
@@ -151,17 +190,28 @@ impl Catalogue {
     async fn read_manifest(
         &mut self,
         destination: &dyn Destination,
-        folder: BackupFolder,
+        folder: ObjectName,
         object: &ObjectMeta,
     ) -> Result<()> {
         if object.size_bytes > MAX_MANIFEST_BYTES as u64 {
-            self.unreadable.push(ManifestError::TooLong { folder });
+            self.unreadable.push(ManifestError::TooLong { folder }.into());
             return Ok(());
         }
         let bytes = destination.get(&object.name, MAX_MANIFEST_BYTES as u64).await?;
-        match SealedManifest::parse(folder, bytes.to_vec()) {
+        match parse_manifest(&folder, &bytes) {
             Ok(backup) => self.backups.push(backup),
             Err(err) => self.unreadable.push(err),
+        }
+        Ok(())
+    }
+
+    async fn read_master(&mut self, destination: &dyn Destination) -> Result<()> {
+        let name = MASTER_MANIFEST.parse().expect("a plain name");
+        let bytes = destination.get(&name, MAX_MANIFEST_BYTES as u64).await?;
+        self.has_master = true;
+        match DgraphManifest::parse_master(&bytes) {
+            Ok(backups) => self.backups.extend(backups.into_iter().map(Backup::from)),
+            Err(err) => self.unreadable.push(err.into()),
         }
         Ok(())
     }
@@ -172,15 +222,39 @@ impl Catalogue {
 
     /// The names of the series, as far as their manifests can be read.
     pub(crate) fn backup_ids(&self) -> BTreeSet<String> {
-        self.backups.iter().map(|backup| backup.manifest().backup_id.clone()).collect()
+        self.backups.iter().map(|backup| backup.backup_id.clone()).collect()
     }
 
     /// All backups, oldest first.
     ///
     /// # Errors
     /// The first manifest that cannot be read.
-    pub fn readable(mut self) -> Result<Vec<SealedManifest>> {
-        if self.unreadable.is_empty() { Ok(self.backups) } else { Err(self.unreadable.remove(0).into()) }
+    pub fn readable(mut self) -> Result<Vec<Backup>> {
+        if self.unreadable.is_empty() { Ok(self.backups) } else { Err(self.unreadable.remove(0)) }
+    }
+
+    /// All backups as they are listed, oldest first.
+    ///
+    /// # Errors
+    /// The first manifest that cannot be read.
+    pub fn listings(mut self) -> Result<Vec<BackupListing>> {
+        let sizes = std::mem::take(&mut self.sizes);
+        let backups = self.readable()?;
+        let read_ts: BTreeMap<_, _> =
+            backups.iter().map(|backup| ((backup.backup_id.as_str(), backup.backup_num), backup.read_ts.0)).collect();
+        let of_dgraph = |backup: &Backup, listing: &mut BackupListing| {
+            let before = (backup.backup_id.as_str(), backup.backup_num - 1);
+            listing.since = read_ts.get(&before).copied().unwrap_or(0);
+            listing.size_bytes = backup.groups.values().filter_map(|group| sizes.get(&group.object)).sum();
+        };
+        let listing = |backup: &Backup| {
+            let mut listing = BackupListing::of(backup);
+            if backup.sealed().is_none() {
+                of_dgraph(backup, &mut listing);
+            }
+            listing
+        };
+        Ok(backups.iter().map(listing).collect())
     }
 
     /// Counts manifests that were changed by somebody without the key among those that cannot be read. Manifests of another key, or of
@@ -188,10 +262,15 @@ impl Catalogue {
     fn set_aside_unsealed(&mut self, key: Option<&EncryptionKey>) {
         for backup in std::mem::take(&mut self.backups) {
             match backup.unlock(key) {
-                Err(err @ ManifestError::Unsealed { .. }) => self.unreadable.push(err),
+                Err(err @ ManifestError::Unsealed { .. }) => self.unreadable.push(err.into()),
                 _ => self.backups.push(backup),
             }
         }
+    }
+
+    /// Refuses a location whose list of backups is Dgraph's: Dgraph would not see ours beside it.
+    pub(crate) fn check_writable(&self) -> Result<()> {
+        if self.has_master { Err(Error::ForeignLocation { location: self.location.clone() }) } else { Ok(()) }
     }
 
     /// The series that the next backup, encrypted with `key`, would continue.
@@ -202,21 +281,32 @@ impl Catalogue {
         latest(self.readable()?).map_err(|source| Error::Series { location, source, advice })
     }
 
-    /// The series to restore, proved to be whole and readable with `key`.
+    /// The series to read, proved to be whole and readable with `key`.
     pub fn choose(
-        mut self,
+        self,
         backup_id: Option<&str>,
         backup_num: Option<u64>,
         key: Option<&EncryptionKey>,
     ) -> Result<Series> {
+        self.choose_from(backup_id, backup_num, 1, key)
+    }
+
+    /// As [`Catalogue::choose`], without the backups before number `first`.
+    pub fn choose_from(
+        mut self,
+        backup_id: Option<&str>,
+        backup_num: Option<u64>,
+        first: u64,
+        key: Option<&EncryptionKey>,
+    ) -> Result<Series> {
         self.set_aside_unsealed(key);
         let location = self.location.clone();
-        let chosen = choose(self.backups, backup_id, backup_num);
+        let chosen = choose_from(self.backups, backup_id, backup_num, first);
         // A manifest that cannot be read may be the one that is missing, or the newest: only a series that was asked for by name, up to a
         // number that is there, does without it.
         let named = backup_id.is_some() && backup_num.is_some();
         if !self.unreadable.is_empty() && (chosen.is_err() || !named) {
-            return Err(self.unreadable.remove(0).into());
+            return Err(self.unreadable.remove(0));
         }
         let series = chosen.map_err(|source| Error::Series { location, source, advice: "" })?;
         for backup in series.backups() {
@@ -224,4 +314,15 @@ impl Catalogue {
         }
         Ok(series)
     }
+}
+
+/// Reads the manifest of a folder, ours or Dgraph's.
+fn parse_manifest(folder: &ObjectName, bytes: &[u8]) -> Result<Backup> {
+    if let Ok(ours) = BackupFolder::parse(folder.as_str()) {
+        match SealedManifest::parse(ours, bytes.to_vec()) {
+            Err(ManifestError::Foreign { .. }) => {}
+            parsed => return Ok(parsed?.into()),
+        }
+    }
+    DgraphManifest::parse(folder, bytes).map(Backup::from).map_err(Error::from)
 }

@@ -1,10 +1,10 @@
 use std::io;
 use std::path::PathBuf;
 
-use graphdb_archive::{BackupFolder, ManifestError, SeriesError};
+use graphdb_archive::{BackupFolder, DgraphManifestError, ManifestError, SeriesError};
 use graphdb_destination as destination;
 use graphdb_storage as storage;
-use graphdb_types::{GroupId, Malformed, ObjectName, Ts};
+use graphdb_types::{Malformed, ObjectName, Ts};
 
 /// Shorthand for results of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -29,6 +29,9 @@ pub enum Error {
     /// A manifest cannot be used.
     #[error(transparent)]
     Manifest(#[from] Box<ManifestError>),
+    /// A manifest of Dgraph's cannot be used.
+    #[error(transparent)]
+    DgraphManifest(#[from] DgraphManifestError),
     /// The backups at the location are not a series that can be restored or continued.
     #[error("{location}: {source}{advice}")]
     Series {
@@ -108,13 +111,21 @@ pub enum Error {
         /// The location.
         location: String,
     },
-    /// The location holds Dgraph's master manifest.
+    /// A backup was to be written beside Dgraph's master manifest.
     #[error(
-        "{location} holds backups with Dgraph's master manifest; this version neither reads nor continues them: choose another location"
+        "{location} holds Dgraph's list of its backups (manifest.json), and Dgraph would not see ours beside it: choose another location to write to"
     )]
     ForeignLocation {
         /// The location.
         location: String,
+    },
+    /// A part that was asked for by name is not in the backup.
+    #[error("{what} is not in the newest backup of series {backup_id} that is read; `graphdb inspect` shows what is")]
+    NotInBackup {
+        /// Which part.
+        what: String,
+        /// The series.
+        backup_id: String,
     },
     /// An object that a manifest names is not there, or is not what was stored.
     #[error("object {object} at {location} {what}; the series cannot be restored")]
@@ -134,19 +145,19 @@ pub enum Error {
         /// What is wrong.
         source: Malformed,
     },
-    /// The groups of the backup are not those of the target.
-    #[error("groups in cluster and latest backup manifest differ: the node serves group {node}, the backup holds {}", numbers(.backup))]
-    Groups {
-        /// What the node serves.
-        node: GroupId,
-        /// What the backup holds.
-        backup: Vec<GroupId>,
-    },
     /// The target of an offline restore is in use.
     #[error("{} exists and is not empty; restore into another directory or move it away", path.display())]
     TargetNotEmpty {
         /// The directory.
         path: PathBuf,
+    },
+    /// A list of a series is not one.
+    #[error("the list under the stored key {key} is damaged: {source}")]
+    DamagedList {
+        /// The stored key, escaped.
+        key: String,
+        /// What is wrong with it.
+        source: Malformed,
     },
     /// A file cannot be read or written.
     #[error("cannot {action} {}: {source}", path.display())]
@@ -232,9 +243,4 @@ impl Error {
 /// Whether the place said that this may not be done: the one failure after which a backup may go on without having looked.
 pub(crate) fn denied(err: &destination::Error) -> bool {
     matches!(err, destination::Error::Denied { .. })
-}
-
-fn numbers(groups: &[GroupId]) -> String {
-    let numbers: Vec<String> = groups.iter().map(ToString::to_string).collect();
-    format!("{} {}", if numbers.len() == 1 { "group" } else { "groups" }, numbers.join(", "))
 }

@@ -2,7 +2,8 @@
 //!
 //! A backup reads downwards: [`plan`](crate::BackupPlan) decides (full or incremental, since when, under which names), `backup` streams
 //! the groups' archives to the destination, `commit` writes the manifest, and only then the backup exists. A restore: `catalogue` reads
-//! what is there, [`RestorePlan`] proves the series, `restore` merges its archives into a new store beside the target.
+//! what is there, [`SeriesSource`] proves the series and reads its archives as one state (`merge` those of ours, which are in order, `gather`
+//! Dgraph's, which are not), `restore` makes a new store of it beside the target.
 //!
 //! Async begins where the network begins: `upload` and `download` are the only files that know both worlds.
 //!
@@ -22,9 +23,14 @@ mod commit;
 mod scan;
 mod upload;
 
+mod definitions;
 mod download;
+mod gather;
 mod merge;
 mod restore;
+mod selection;
+mod sort;
+mod source;
 
 mod guard;
 mod jobs;
@@ -34,6 +40,7 @@ mod swap;
 pub use backup::{BackupContext, TakenBackup, backup, backup_to, take_backup};
 pub use catalogue::{BackupListing, Catalogue, list_backups, read_catalogue};
 pub use error::{Error, Result};
+pub use gather::{StaleKeys, StaleReport};
 pub use graphdb_archive::EncryptionKey;
 pub use graphdb_destination::{Credentials, LocationRequest, Locations};
 pub use guard::KeyGuard;
@@ -42,8 +49,10 @@ pub use lock::LocationLock;
 pub use node::{BackupDone, Node, NodeOptions};
 pub use plan::{BackupPlan, BackupRequest};
 pub use progress::Progress;
-pub use restore::{RestorePlan, RestoreReport, RestoreRequest, RestoredGroup, restore_offline};
+pub use restore::{RestoreReport, RestoredGroup, restore_groups, restore_offline};
+pub use selection::{Selection, Tenant};
 pub use series_memory::SeriesMemory;
+pub use source::{SeriesRequest, SeriesSource, StateSummary, StateVisitor};
 
 /// What this build calls itself in manifests.
 pub const TOOL: &str = concat!("graphdb ", env!("CARGO_PKG_VERSION"));

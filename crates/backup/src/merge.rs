@@ -1,27 +1,25 @@
-//! Merging the archives of a series: the newest backup wins for each key, a drop hides what is older.
+//! Merging archives that are in order, as ours are: the newest backup wins for each key, a drop hides what is older.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::BinaryHeap;
 
-use graphdb_archive::{ArchiveReader, Entry, EntryValue, GroupBackup, Manifest, StoredObject, user_meta};
+use graphdb_archive::{ArchiveReader, StoredObject, user_meta};
 use graphdb_storage::StoredEntry;
-use graphdb_types::{
-    BackupKey, DropOp, Key, Malformed, ObjectName, Predicate, PredicateSchema, Ts, TypeDef, max_object,
-};
+use graphdb_types::{BackupKey, Key, Malformed, ObjectName, StoredKeyParts, Ts, max_object};
 
+use crate::definitions::Definitions;
 use crate::download::ObjectReader;
 use crate::error::{Error, Result};
 use crate::progress::{Progress, Seen};
+use crate::selection::{ArchiveRules, Selection};
 
 /// One archive of the series, with what decides which of its entries count.
 pub(crate) struct Source {
     reader: ArchiveReader<ObjectReader>,
     object: ObjectName,
     stored: StoredObject,
-    /// 0 is the newest backup.
-    age: usize,
-    predicates: BTreeSet<Predicate>,
-    hidden_by: Vec<DropOp>,
+    rules: ArchiveRules,
+    selection: Selection,
     /// The stored key it stands on, and the one before.
     key: Vec<u8>,
     previous: Vec<u8>,
@@ -35,23 +33,10 @@ pub(crate) struct Source {
 /// What a merge gives beside the lists.
 #[derive(Debug, Default)]
 pub(crate) struct Merged {
-    pub(crate) predicates: BTreeMap<Predicate, PredicateSchema>,
-    pub(crate) types: BTreeMap<Predicate, TypeDef>,
+    pub(crate) definitions: Definitions,
     /// The greatest uid met, as subject or object.
     pub(crate) max_uid: u64,
     pub(crate) lists: u64,
-}
-
-/// The predicates whose data counts in the backup at `age` (0 the newest), and the drops that hide it: those of every newer backup.
-pub(crate) fn rules(newest_first: &[&Manifest], age: usize) -> (BTreeSet<Predicate>, Vec<DropOp>) {
-    let names = |manifest: &Manifest| -> BTreeSet<Predicate> {
-        let group_names = |group: &GroupBackup| group.predicates.clone();
-        manifest.groups.values().flat_map(group_names).collect()
-    };
-    let newest = newest_first.first().map(|manifest| names(manifest)).unwrap_or_default();
-    let own = names(newest_first[age]);
-    let hidden_by = newest_first[..age].iter().flat_map(|manifest| manifest.drop_operations.clone()).collect();
-    (own.intersection(&newest).cloned().collect(), hidden_by)
 }
 
 impl Source {
@@ -59,29 +44,16 @@ impl Source {
         reader: ArchiveReader<ObjectReader>,
         object: ObjectName,
         stored: StoredObject,
-        newest_first: &[&Manifest],
-        age: usize,
+        rules: ArchiveRules,
+        selection: Selection,
     ) -> Source {
-        let (predicates, hidden_by) = rules(newest_first, age);
         let (key, previous, prefix) = (Vec::new(), Vec::new(), Vec::new());
-        Source {
-            reader,
-            object,
-            stored,
-            age,
-            predicates,
-            hidden_by,
-            key,
-            previous,
-            prefix,
-            counts: false,
-            max_uid: 0,
-            seen: Seen::default(),
-        }
+        let seen = Seen::default();
+        Source { reader, object, stored, rules, selection, key, previous, prefix, counts: false, max_uid: 0, seen }
     }
 
-    /// Moves to the next list that counts; schema and types on the way go into `merged`, if this is the newest backup. False at the end.
-    fn advance(&mut self, merged: &mut Merged, progress: &Progress) -> Result<bool> {
+    /// Moves to the next list that counts; definitions on the way go into `definitions`, if this is the newest backup. False at the end.
+    fn advance(&mut self, definitions: &mut Definitions, progress: &Progress) -> Result<bool> {
         loop {
             if !self.reader.advance().map_err(|err| Error::archive(&self.object)(err))? {
                 return Ok(false);
@@ -93,11 +65,13 @@ impl Source {
             std::mem::swap(&mut self.key, &mut self.previous);
             self.key.clear();
             let stored = BackupKey::put_stored_of_wire(entry.key, &mut self.key).map_err(malformed)?;
-            let Some(StoredKeyParts { prefix_len, subject, start_uid }) = stored else {
+            let Some(StoredKeyParts { prefix_len, subject, .. }) = stored else {
                 std::mem::swap(&mut self.key, &mut self.previous);
-                if self.age == 0 {
+                if self.rules.age == 0 {
                     let entry = entry.entry().map_err(malformed)?;
-                    merged.define(&entry).map_err(malformed)?;
+                    definitions
+                        .add(&entry, &self.rules, &self.selection, &|name| name.to_owned())
+                        .map_err(malformed)?;
                 }
                 continue;
             };
@@ -107,7 +81,7 @@ impl Source {
             if self.key[..prefix_len] != self.prefix {
                 self.prefix.clear();
                 self.prefix.extend_from_slice(&self.key[..prefix_len]);
-                self.counts = self.predicate_counts(&Key::from_stored(&self.key).map_err(malformed)?.predicate);
+                self.counts = self.rules.counts(&Key::from_stored(&self.key).map_err(malformed)?.predicate);
             }
             if !self.counts {
                 continue;
@@ -124,28 +98,9 @@ impl Source {
         }
     }
 
-    fn predicate_counts(&self, predicate: &Predicate) -> bool {
-        self.predicates.contains(predicate) && !self.hidden_by.iter().any(|op| op.hides(predicate))
-    }
-
     /// Checks what was read against what the manifest says, to the last byte.
     fn finish(self) -> Result<()> {
         self.reader.finish_verify(&self.stored).map_err(Error::archive(&self.object))
-    }
-}
-
-impl Merged {
-    fn define(&mut self, entry: &Entry<'_>) -> Result<(), Malformed> {
-        match (&entry.key, &entry.value) {
-            (BackupKey::Schema(predicate), EntryValue::Schema(wire)) => {
-                self.predicates.insert(predicate.clone(), PredicateSchema::from_wire(wire)?);
-            }
-            (BackupKey::Type(name), EntryValue::Type(wire)) => {
-                self.types.insert(name.clone(), TypeDef::from_wire(wire)?);
-            }
-            _ => return Err(Malformed { what: "definition in a backup" }),
-        }
-        Ok(())
     }
 }
 
@@ -180,29 +135,31 @@ impl Eq for Head {}
 /// against its digest before this returns; what `visit` was given before must not be used if it does not.
 pub(crate) fn merge(
     mut sources: Vec<Source>,
+    selection: &Selection,
     progress: &Progress,
     mut visit: impl FnMut(StoredEntry<'_>) -> Result<()>,
 ) -> Result<Merged> {
     let mut merged = Merged::default();
     let mut heads = BinaryHeap::with_capacity(sources.len());
     for (number, source) in sources.iter_mut().enumerate() {
-        if source.advance(&mut merged, progress)? {
-            heads.push(Head { key: source.key.clone(), source: number, age: source.age });
+        if source.advance(&mut merged.definitions, progress)? {
+            heads.push(Head { key: source.key.clone(), source: number, age: source.rules.age });
         }
     }
     let mut last: Vec<u8> = Vec::new();
     while let Some(mut head) = heads.pop() {
         let source = &mut sources[head.source];
         if head.key != last {
+            last.clear();
+            last.extend_from_slice(&head.key);
             let entry = source.reader.current().expect("a source in the heap stands on an entry");
             if entry.user_meta == user_meta::COMPLETE && !entry.value.is_empty() {
                 merged.lists += 1;
+                selection.rename_stored(&mut head.key);
                 visit(StoredEntry { key: &head.key, version: Ts(entry.version.max(1)), list: entry.value })?;
             }
-            last.clear();
-            last.extend_from_slice(&head.key);
         }
-        if source.advance(&mut merged, progress)? {
+        if source.advance(&mut merged.definitions, progress)? {
             head.key.clear();
             head.key.extend_from_slice(&source.key);
             heads.push(head);

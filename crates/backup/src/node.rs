@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use graphdb_archive::ManifestError;
 use graphdb_destination::{LocationRequest, Locations};
-use graphdb_storage::{Identity, Leased, Store, StoreOptions};
+use graphdb_storage::{Leased, Store, StoreOptions};
 use graphdb_types::{Ts, with_causes};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task;
@@ -18,8 +18,9 @@ use crate::guard::KeyGuard;
 use crate::jobs::{JobKind, JobRecord, JobStatus, Jobs};
 use crate::plan::BackupRequest;
 use crate::progress::Progress;
-use crate::restore::{Above, RestorePlan, RestoreRequest};
+use crate::restore::{Above, Target, build};
 use crate::series_memory::SeriesMemory;
+use crate::source::{SeriesRequest, SeriesSource};
 use crate::swap;
 
 /// How a node is opened.
@@ -249,14 +250,10 @@ impl Node {
 
     /// Proves the series, then starts restoring it and returns the restore's number. The node goes on serving until the restored store is
     /// whole; then clients are kept out while the stores are exchanged.
-    pub async fn restore(&self, request: RestoreRequest) -> Result<u64> {
+    pub async fn restore(&self, request: SeriesRequest) -> Result<u64> {
         self.check_open()?;
         let alone = Arc::clone(&self.inner.restore).try_lock_owned().map_err(|_| Error::RestoreRunning)?;
         let plan = self.prove(&request).await?;
-        let group = self.any_store()?.group();
-        if plan.groups() != [group] {
-            return Err(Error::Groups { node: group, backup: plan.groups() });
-        }
         let id = self.inner.jobs.next_restore();
         let record = JobRecord::new(id, JobKind::Restore, &self.shown(&request.location));
         self.inner.jobs.put(record.clone())?;
@@ -268,13 +265,13 @@ impl Node {
     }
 
     /// Proves the series with the key of the request, or, if it needs one and the request has none, with the node's own.
-    async fn prove(&self, request: &RestoreRequest) -> Result<RestorePlan> {
-        match (RestorePlan::prove(self.locations(), request).await, &self.inner.options.backup.key) {
+    async fn prove(&self, request: &SeriesRequest) -> Result<SeriesSource> {
+        match (SeriesSource::prove(self.locations(), request).await, &self.inner.options.backup.key) {
             (Err(Error::Manifest(err)), Some(key))
                 if request.key.is_none() && matches!(*err, ManifestError::KeyMissing { .. }) =>
             {
-                let request = RestoreRequest { key: Some(Arc::clone(key)), ..request.clone() };
-                RestorePlan::prove(self.locations(), &request).await
+                let request = SeriesRequest { key: Some(Arc::clone(key)), ..request.clone() };
+                SeriesSource::prove(self.locations(), &request).await
             }
             (proved, _) => proved,
         }
@@ -282,7 +279,7 @@ impl Node {
 
     async fn run_restore(
         &self,
-        plan: RestorePlan,
+        plan: SeriesSource,
         mut record: JobRecord,
         running: Running,
         _alone: OwnedMutexGuard<()>,
@@ -321,16 +318,17 @@ impl Node {
         }
     }
 
-    async fn restore_and_swap(&self, plan: &RestorePlan, record: &mut JobRecord, progress: &Progress) -> Result<()> {
+    async fn restore_and_swap(&self, plan: &SeriesSource, record: &mut JobRecord, progress: &Progress) -> Result<()> {
         progress.enter("merge");
         let staging = swap::staging_dir(&self.inner.postings, record.id);
         swap::remove(&staging)?;
-        let newest = plan.newest();
         let (group, above) = self.any_store().map(|store| (store.group(), handed_out(&store)))?;
-        let identity = Identity::restored(&newest.database_id, newest.epoch, newest.read_ts, above.epoch);
+        let identity = plan.identity(above.epoch);
         record.epoch = Some(identity.epoch);
         // Leases of the old store as they are now are not enough: it goes on serving. They are raised again after the swap.
-        plan.build(group, &staging, identity, above, progress).await?;
+        let target = Target { dir: staging.clone(), group, identity, above };
+        let built = build(plan, &plan.groups(), target, progress).await?;
+        record.note = built.stale.summary();
         progress.enter("swap");
         record.phase = "swap".into();
         self.inner.jobs.put(record.clone())?;

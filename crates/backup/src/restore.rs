@@ -1,43 +1,20 @@
-//! Restoring: prove the series, merge its archives into a new store beside the target, and only then let it take the target's place.
+//! Restoring: read the series into a new store beside the target, and only then let it take the target's place.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use graphdb_archive::{ArchiveReader, EncryptionKey, Manifest, Series, default_workers};
-use graphdb_destination::{Destination, LocationRequest, Locations};
-use graphdb_storage::{BuildOptions, BuiltStore, Identity, StoreBuilder};
-use graphdb_types::{GroupId, Ts};
+use graphdb_archive::default_workers;
+use graphdb_destination::Locations;
+use graphdb_storage::{BuildOptions, BuiltStore, Identity, StoreBuilder, StoredEntry};
+use graphdb_types::{GroupId, Schema, Ts};
 use tokio::task;
 
-use crate::catalogue::read_catalogue;
-use crate::download::ObjectReader;
 use crate::error::{Error, Result};
-use crate::merge::{Merged, Source, merge};
+use crate::gather::StaleReport;
 use crate::progress::Progress;
-
-/// Which backup to restore, and what is needed to read it.
-#[derive(Clone, Debug)]
-pub struct RestoreRequest {
-    /// Where the backups are.
-    pub location: LocationRequest,
-    /// The series; the newest if not given.
-    pub backup_id: Option<String>,
-    /// Up to which backup of the series; to its end if not given.
-    pub backup_num: Option<u64>,
-    /// The key of an encrypted series.
-    pub key: Option<Arc<EncryptionKey>>,
-}
-
-/// A series that was proved to be whole: every manifest is there, sealed and linked to the one before, every object is there with its size,
-/// and the key is the right one. Digests are checked while the objects are read, before anything takes the target's place.
-#[derive(Clone, Debug)]
-pub struct RestorePlan {
-    destination: Arc<dyn Destination>,
-    series: Series,
-    key: Option<Arc<EncryptionKey>>,
-}
+use crate::source::{SeriesRequest, SeriesSource, StateSummary, StateVisitor};
 
 /// A group that was restored.
 #[derive(Clone, Debug)]
@@ -65,6 +42,8 @@ pub struct RestoreReport {
     pub max_namespace: u64,
     /// The stores.
     pub groups: Vec<RestoredGroup>,
+    /// What was wrong with stored index, reverse and count keys of Dgraph's, and was made anew.
+    pub stale: StaleReport,
 }
 
 /// Where a new life begins, beside what the backup says.
@@ -78,161 +57,110 @@ pub(crate) struct Above {
     pub(crate) namespace: u64,
 }
 
-impl RestorePlan {
-    /// Proves the series. Nothing is written.
-    pub async fn prove(locations: &Locations, request: &RestoreRequest) -> Result<RestorePlan> {
-        RestorePlan::prove_at(locations.open_existing(&request.location).await?, request).await
-    }
-
-    /// As [`RestorePlan::prove`], at a destination that is open already.
-    pub async fn prove_at(destination: Arc<dyn Destination>, request: &RestoreRequest) -> Result<RestorePlan> {
-        let catalogue = read_catalogue(&*destination).await?;
-        let series = catalogue.choose(request.backup_id.as_deref(), request.backup_num, request.key.as_deref())?;
-        let plan = RestorePlan { destination, series, key: request.key.clone() };
-        plan.check_objects().await?;
-        Ok(plan)
-    }
-
-    async fn check_objects(&self) -> Result<()> {
-        for backup in self.series.backups() {
-            for (group, part) in &backup.manifest().groups {
-                let object = backup.folder().archive(backup.manifest().read_ts, *group);
-                let location = self.destination.describe();
-                let what = match self.destination.stat(&object).await {
-                    Ok(found) if found.size_bytes == part.archive.size_bytes => continue,
-                    Ok(found) => {
-                        format!("has {} bytes, its manifest says {}", found.size_bytes, part.archive.size_bytes)
-                    }
-                    Err(err) if err.is_not_found() => "is missing".to_owned(),
-                    Err(err) => return Err(err.into()),
-                };
-                return Err(Error::DamagedObject { location, object, what });
-            }
-        }
-        Ok(())
-    }
-
-    /// The newest backup that will be restored.
-    pub fn newest(&self) -> &Manifest {
-        self.series.newest().manifest()
-    }
-
-    /// The groups that the newest backup holds.
-    pub fn groups(&self) -> Vec<GroupId> {
-        self.newest().groups.keys().copied().collect()
-    }
-
-    /// Restores every group below `parent`; see [`restore_offline`].
-    pub async fn restore_offline(&self, parent: &Path, progress: &Progress) -> Result<RestoreReport> {
-        restore_groups(self, parent, progress).await
-    }
-
-    /// Builds the store of one group in `dir`, which must not exist, and proves every object while reading it.
-    pub(crate) async fn build(
-        &self,
-        group: GroupId,
-        dir: &Path,
-        identity: Identity,
-        above: Above,
-        progress: &Progress,
-    ) -> Result<Built> {
-        let sources = self.open_sources(group, progress).await?;
-        let newest = self.newest().clone();
-        let (dir, progress) = (dir.to_owned(), progress.clone());
-        task::spawn_blocking(move || build_store(sources, &newest, group, &dir, identity, above, &progress)).await?
-    }
-
-    async fn open_sources(&self, group: GroupId, progress: &Progress) -> Result<Vec<Source>> {
-        let newest_first: Vec<_> = self.series.backups().iter().rev().collect();
-        let manifests: Vec<&Manifest> = newest_first.iter().map(|backup| backup.manifest()).collect();
-        let mut sources = Vec::with_capacity(newest_first.len());
-        let mut entries = 0;
-        // Threads that decompress; the largest archive, the full backup, gets them.
-        for (age, backup) in newest_first.iter().enumerate() {
-            let manifest = backup.manifest();
-            let Some(part) = manifest.groups.get(&group) else { continue };
-            let object = backup.folder().archive(manifest.read_ts, group);
-            let reader = ObjectReader::open(Arc::clone(&self.destination), &object, newest_first.len()).await?;
-            let (key, workers) = (self.key.clone(), if manifest.is_full() { default_workers() } else { 0 });
-            let at_object = Error::archive(&object);
-            let reader = task::spawn_blocking(move || ArchiveReader::open(reader, key.as_deref(), workers))
-                .await?
-                .map_err(at_object)?;
-            entries += part.archive.entries;
-            sources.push(Source::new(reader, object, part.archive, &manifests, age));
-        }
-        progress.expect(entries);
-        Ok(sources)
-    }
-}
-
-/// What [`RestorePlan::build`] gives.
+/// What building a store gives.
 #[derive(Debug)]
 pub(crate) struct Built {
     pub(crate) lists: u64,
     pub(crate) max_uid: u64,
+    pub(crate) max_namespace: u64,
+    pub(crate) read_ts: Ts,
+    pub(crate) stale: StaleReport,
 }
 
-fn build_store(
-    sources: Vec<Source>,
-    newest: &Manifest,
-    group: GroupId,
-    dir: &Path,
-    identity: Identity,
-    above: Above,
+/// Where a store is built, and what it begins with.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    /// Must not exist.
+    pub(crate) dir: PathBuf,
+    /// The group the store is of.
+    pub(crate) group: GroupId,
+    pub(crate) identity: Identity,
+    pub(crate) above: Above,
+}
+
+/// Hands lists to the store that is being built.
+struct IntoStore(StoreBuilder);
+
+impl StateVisitor for IntoStore {
+    const SCHEMA_FIRST: bool = false;
+
+    fn begin(&mut self, _: &Schema) -> Result<()> {
+        Ok(())
+    }
+
+    fn list(&mut self, entry: StoredEntry<'_>) -> Result<()> {
+        Ok(self.0.push(entry)?)
+    }
+}
+
+/// Builds one store of what `groups` hold, and proves every object while reading it.
+pub(crate) async fn build(
+    source: &SeriesSource,
+    groups: &BTreeSet<GroupId>,
+    target: Target,
     progress: &Progress,
 ) -> Result<Built> {
-    let mut builder = StoreBuilder::create(dir, &BuildOptions { threads: default_workers(), group })?;
-    let merged = merge(sources, progress, |entry| Ok(builder.push(entry)?))?;
-    let Merged { predicates, types, max_uid, lists } = merged;
-    let max_uid = max_uid.max(newest.max_uid.0);
-    builder.finish(&BuiltStore {
+    let Target { dir, group, identity, above } = target;
+    let builder = StoreBuilder::create(&dir, &BuildOptions { threads: default_workers(), group })?;
+    let scratch = Scratch::create(&dir)?;
+    let (IntoStore(builder), summary) = source.read(groups, &scratch.dir, progress, IntoStore(builder)).await?;
+    drop(scratch);
+    let StateSummary { schema, max_uid, max_namespace, max_version, lists, stale } = summary;
+    let read_ts = source.newest().read_ts.max(max_version);
+    let store = BuiltStore {
         identity,
-        read_ts: newest.read_ts,
+        read_ts,
         max_uid: max_uid.max(above.uid),
-        max_namespace: newest.max_namespace.0.max(above.namespace),
-        max_ts: newest.read_ts.max(above.ts),
-        predicates: predicates.into_iter().collect(),
-        types: types.into_iter().collect(),
-    })?;
-    Ok(Built { lists, max_uid })
+        max_namespace: max_namespace.max(above.namespace),
+        max_ts: read_ts.max(above.ts),
+        predicates: schema.predicates.into_iter().collect(),
+        types: schema.types.into_iter().collect(),
+    };
+    task::spawn_blocking(move || builder.finish(&store)).await??;
+    Ok(Built { lists, max_uid, max_namespace, read_ts, stale })
 }
 
-/// Restores every group into `p<group>` below `parent`. Each must be absent or empty; all are built beside before the first is put in place.
+/// Proves a series and restores every group of it into `p<group>` below `parent`. Each must be absent or empty; all are built beside before
+/// the first is put in place.
 pub async fn restore_offline(
     locations: &Locations,
-    request: &RestoreRequest,
+    request: &SeriesRequest,
     parent: &Path,
     progress: &Progress,
 ) -> Result<RestoreReport> {
     progress.enter("prove");
-    RestorePlan::prove(locations, request).await?.restore_offline(parent, progress).await
+    restore_groups(&SeriesSource::prove(locations, request).await?, parent, progress).await
 }
 
-async fn restore_groups(plan: &RestorePlan, parent: &Path, progress: &Progress) -> Result<RestoreReport> {
+/// As [`restore_offline`], of a series that was proved.
+pub async fn restore_groups(source: &SeriesSource, parent: &Path, progress: &Progress) -> Result<RestoreReport> {
     let targets: Vec<(GroupId, PathBuf)> =
-        plan.groups().into_iter().map(|group| (group, parent.join(format!("p{group}")))).collect();
+        source.groups().into_iter().map(|group| (group, parent.join(format!("p{group}")))).collect();
     for (_, target) in &targets {
         check_target(target)?;
     }
     fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
     let staging = Staging::create(parent)?;
-    let newest = plan.newest();
-    let identity = Identity::restored(&newest.database_id, newest.epoch, newest.read_ts, 0);
+    let newest = source.newest();
+    let identity = source.identity(0);
     progress.enter("merge");
     let mut report = RestoreReport {
         backup_id: newest.backup_id.clone(),
         backup_num: newest.backup_num,
         read_ts: newest.read_ts,
-        max_uid: newest.max_uid.0,
-        max_namespace: newest.max_namespace.0,
+        max_uid: 0,
+        max_namespace: 0,
         groups: Vec::new(),
+        stale: StaleReport::default(),
     };
     for (group, target) in &targets {
-        let built = plan
-            .build(*group, &staging.dir.join(format!("p{group}")), identity.clone(), Above::default(), progress)
-            .await?;
+        let (dir, above) = (staging.dir.join(format!("p{group}")), Above::default());
+        let into = Target { dir, group: *group, identity: identity.clone(), above };
+        let built = build(source, &BTreeSet::from([*group]), into, progress).await?;
         report.max_uid = report.max_uid.max(built.max_uid);
+        report.max_namespace = report.max_namespace.max(built.max_namespace);
+        report.read_ts = report.read_ts.max(built.read_ts);
+        report.stale.merge(built.stale);
         report.groups.push(RestoredGroup { group: *group, dir: target.clone(), lists: built.lists });
     }
     progress.enter("put in place");
@@ -265,6 +193,28 @@ fn put_in_place(built: &Path, target: &Path) -> Result<()> {
 
 pub(crate) fn sync_dir(dir: &Path) -> Result<()> {
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(Error::io("sync", dir))
+}
+
+/// A directory for files that are sorted: its user's alone, since they may hold what was encrypted. Removed with everything in it.
+pub(crate) struct Scratch {
+    pub(crate) dir: PathBuf,
+}
+
+impl Scratch {
+    /// Made within `parent`, which must exist.
+    pub(crate) fn create(parent: &Path) -> Result<Scratch> {
+        let dir = parent.join("sorting");
+        fs::DirBuilder::new().mode(0o700).create(&dir).map_err(Error::io("create", &dir))?;
+        Ok(Scratch { dir })
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(err) = fs::remove_dir_all(&self.dir) {
+            tracing::warn!(%err, dir = %self.dir.display(), "a directory of sorted files could not be removed");
+        }
+    }
 }
 
 /// A directory beside the target that is removed unless its content was moved away.

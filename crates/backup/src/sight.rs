@@ -46,9 +46,10 @@ impl Looker<'_> {
     }
 
     fn see(&self, catalogue: Catalogue, memory: Option<&mut Recollection>) -> Result<Sight> {
+        catalogue.check_writable()?;
         let (folders, backup_ids) = (catalogue.folders().clone(), catalogue.backup_ids());
         let latest = if self.force_full { Ok(None) } else { catalogue.latest(self.key) };
-        let latest = latest.map(|series| series.map(|series| SeriesEnd::from(series.newest())));
+        let latest = latest.map(|series| series.and_then(|series| series.newest().sealed().map(SeriesEnd::from)));
         if let Some(memory) = memory {
             memory.learn(latest.as_ref().ok().and_then(Option::as_ref))?;
         }

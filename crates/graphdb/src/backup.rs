@@ -106,8 +106,10 @@ fn note(done: &Value) -> Option<&str> {
 fn describe(backup: &Value, listing: Option<BackupListing>, seconds: f64) -> String {
     let text = |key: &str| backup[key].as_str().unwrap_or("?");
     let encrypted = if backup["encrypted"] == true { ", encrypted" } else { "" };
-    let size = listing
-        .map(|listing| format!(", {} of {}", progress::bytes(listing.size_bytes), progress::bytes(listing.raw_bytes)));
+    let size = listing.and_then(|listing| {
+        let (stored, raw) = (progress::bytes(listing.size_bytes), progress::bytes(listing.raw_bytes?));
+        Some(format!(", {stored} of {raw}"))
+    });
     let (number, size) = (&backup["backupNum"], size.unwrap_or_default());
     format!(
         "{}: {} backup {number} of series {}{encrypted}{size}, {seconds:.1} s",

@@ -62,15 +62,39 @@ pub(crate) fn run(args: LsbackupArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What Dgraph's manifests do not say is a dash.
+fn or_dash(number: Option<u64>, shown: impl Fn(u64) -> String) -> String {
+    number.map_or_else(|| "-".into(), shown)
+}
+
 fn to_tsv(b: &BackupListing) -> String {
-    format!("{}\t{}\t{}\t{}\t{}\t{}", b.backup_num, b.kind, b.read_ts, b.size_bytes, b.raw_bytes, b.path)
+    format!(
+        "{}\t{}\t{}\t{}\t{}\t{}",
+        b.backup_num,
+        b.kind,
+        b.read_ts,
+        b.size_bytes,
+        or_dash(b.raw_bytes, |n| n.to_string()),
+        b.path
+    )
 }
 
 fn to_table(backups: &[BackupListing], verbose: bool) -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING);
-    let mut header =
-        vec!["SERIES", "NUM", "TYPE", "READ_TS", "STORED", "RAW", "ENTRIES", "ENCRYPTED", "CREATED", "PATH"];
+    let mut header = vec![
+        "SERIES",
+        "NUM",
+        "TYPE",
+        "READ_TS",
+        "STORED",
+        "RAW",
+        "ENTRIES",
+        "ENCRYPTED",
+        "CREATED",
+        "WRITTEN BY",
+        "PATH",
+    ];
     if verbose {
         header.extend(["PREDICATES", "DROPS"]);
     }
@@ -93,10 +117,11 @@ fn row(backup: &BackupListing, verbose: bool) -> Vec<String> {
         backup.kind.to_owned(),
         backup.read_ts.to_string(),
         bytes(backup.size_bytes),
-        bytes(backup.raw_bytes),
-        grouped(backup.entries),
+        or_dash(backup.raw_bytes, bytes),
+        or_dash(backup.entries, grouped),
         if backup.encrypted { "yes" } else { "no" }.to_owned(),
-        backup.created_at.clone(),
+        backup.created_at.clone().unwrap_or_else(|| "-".into()),
+        backup.written_by.clone(),
         backup.path.clone(),
     ];
     if verbose {
@@ -178,10 +203,11 @@ mod tests {
             read_ts: 9,
             kind: "incremental",
             size_bytes: 1500,
-            raw_bytes: 4000,
-            entries: 12,
+            raw_bytes: Some(4000),
+            entries: Some(12),
             drop_operations: vec![DropOp::All, DropOp::Predicate(Predicate::root("age"))],
-            created_at: "2026-01-04T22:47:57Z".into(),
+            created_at: Some("2026-01-04T22:47:57Z".into()),
+            written_by: "graphdb 0.1.0".into(),
         }
     }
 

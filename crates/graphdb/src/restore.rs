@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::{ArgAction, Args};
-use graphdb_backup::{Progress, RestoreReport, RestoreRequest, restore_offline};
+use graphdb_backup::{Progress, RestoreReport, SeriesRequest, restore_offline};
 
 use crate::client::Client;
 use crate::failure::misuse;
@@ -88,14 +88,14 @@ pub(crate) fn run(args: RestoreArgs) -> anyhow::Result<()> {
     }
 }
 
-fn request(args: &RestoreArgs, place: &Place) -> anyhow::Result<RestoreRequest> {
+fn request(args: &RestoreArgs, place: &Place) -> anyhow::Result<SeriesRequest> {
     let backup_num = u64::try_from(args.backup_num)
         .map_err(|_| misuse(format!("--backup-num must be 0 (the whole series) or more, not {}", args.backup_num)))?;
-    Ok(RestoreRequest {
+    Ok(SeriesRequest {
         location: place.request.clone(),
         backup_id: args.backup_id.clone().filter(|id| !id.is_empty()),
         backup_num: Some(backup_num).filter(|number| *number > 0),
-        key: None,
+        ..SeriesRequest::default()
     })
 }
 
@@ -194,7 +194,7 @@ mod tests {
         Alone::try_parse_from(format!("restore -l /b -p /r {text}").split_whitespace()).unwrap().restore
     }
 
-    fn parse(text: &str) -> anyhow::Result<RestoreRequest> {
+    fn parse(text: &str) -> anyhow::Result<SeriesRequest> {
         let args = args(text);
         request(&args, &args.place.place(args.location.as_deref(), "--location")?)
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use graphdb_backup::{
-    BackupDone, BackupListing, BackupRequest, JobKind, JobRecord, JobStatus, LocationRequest, RestoreRequest,
+    BackupDone, BackupListing, BackupRequest, JobKind, JobRecord, JobStatus, LocationRequest, SeriesRequest,
 };
 use graphdb_types::with_causes;
 
@@ -35,8 +35,8 @@ pub(crate) struct Listed {
     /// The instant the backup shows. Listings call it so although it is where the next one begins.
     pub(crate) since: u64,
     pub(crate) kind: &'static str,
-    /// RFC 3339, when it began.
-    pub(crate) created_at: String,
+    /// RFC 3339, when it began; `None` if its folder's name does not tell.
+    pub(crate) created_at: Option<String>,
 }
 
 impl From<BackupListing> for Listed {
@@ -137,11 +137,12 @@ pub(crate) async fn restore(node: &Node, keys: &dyn KeyReader, restore: Restore)
         Some(at) => Some(keys.read(at).await?),
         None => None,
     };
-    let request = RestoreRequest {
+    let request = SeriesRequest {
         location: restore.location,
         backup_id: restore.backup_id,
         backup_num: restore.backup_num,
         key,
+        ..SeriesRequest::default()
     };
     node.restore(request).await.map_err(|error| with_causes(&error))
 }

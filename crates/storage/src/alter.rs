@@ -11,7 +11,7 @@ use graphdb_types::{
 };
 use rocksdb::{DB, Direction, IteratorMode, ReadOptions, WriteBatch};
 
-use crate::derive::derived_keys;
+use crate::derive::{derived_keys, reverse_count_key};
 use crate::edge::value_id;
 use crate::error::{Error, Result};
 use crate::layout::{COMPLETE, DELTA, Delta, EMPTY, LOG, complete_value, prefix_end, split_version, versioned};
@@ -189,9 +189,7 @@ fn rebuild(db: &DB, predicate: &Predicate, schema: &PredicateSchema, commit_ts: 
             if let KeyKind::Reverse(object) = Key::from_stored(stored)?.kind
                 && !at.list.is_empty()
             {
-                let count = u32::try_from(at.list.len()).unwrap_or(u32::MAX);
-                let key = Key { predicate: predicate.clone(), kind: KeyKind::CountReverse(count) };
-                builder.add(key.to_stored(), object.0, None)?;
+                builder.add(reverse_count_key(predicate, at.list.len()), object.0, None)?;
             }
             Ok(true)
         })?;

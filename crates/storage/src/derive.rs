@@ -430,12 +430,9 @@ fn tokenize(tokenizer: Tokenizer, value: &Value, lang: &str) -> Vec<Vec<u8>> {
     value.convert(wanted).ok().and_then(|value| token::tokens(tokenizer, &value, lang).ok()).unwrap_or_default()
 }
 
-/// The lists that follow from one data list; used to build an index over existing data.
-pub(crate) fn derived_keys(
-    key: &Key,
-    list: &PostingList,
-    schema: &PredicateSchema,
-) -> Vec<(Vec<u8>, u64, Option<Posting>)> {
+/// The lists that follow from one data list, but for reverse counts: stored key, uid in it, and the posting of a reverse edge with facets.
+/// Used to build indexes over existing data.
+pub fn derived_keys(key: &Key, list: &PostingList, schema: &PredicateSchema) -> Vec<(Vec<u8>, u64, Option<Posting>)> {
     let KeyKind::Data(subject) = key.kind else { return Vec::new() };
     let mut found: Vec<_> = tokens_of(list.postings.iter(), schema)
         .into_iter()
@@ -453,4 +450,9 @@ pub(crate) fn derived_keys(
         found.push((count.to_stored(), subject.0, None));
     }
     found
+}
+
+/// The stored key of the list that an object with `sources` reverse edges stands in, for predicates that are counted and have a reverse.
+pub fn reverse_count_key(predicate: &Predicate, sources: usize) -> Vec<u8> {
+    Key { predicate: predicate.clone(), kind: KeyKind::CountReverse(count_number(sources)) }.to_stored()
 }

@@ -42,6 +42,7 @@ mod sweep;
 
 pub use alter::{Alter, SchemaChange};
 pub use build::{BuildOptions, BuiltStore, StoreBuilder, StoredEntry};
+pub use derive::{derived_keys, reverse_count_key};
 pub use directory::lock_file;
 pub use edge::{Edge, EdgeObject, EdgeOp};
 pub use error::{Error, Result};

@@ -30,7 +30,7 @@ pub struct Parent {
 
 impl Identity {
     /// A new database.
-    pub(crate) fn fresh() -> Identity {
+    pub fn fresh() -> Identity {
         Identity { database_id: format!("{:032x}", rand::random::<u128>()), epoch: next_epoch(0), parent: None }
     }
 

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use graphdb_types::{DropOp, GroupId, Namespace, ObjectName, Predicate, Ts};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::json::{JsonDrop, read_hex_name};
+use super::{NAME_TOO_LONG, names_fit};
 use crate::names::archive_file;
 
 /// The list of all backups of a location, as v21.03 and newer keep it.
@@ -35,8 +36,10 @@ pub struct DgraphManifest {
     pub groups: BTreeMap<GroupId, Vec<Predicate>>,
     /// Whether the archives are encrypted.
     pub is_encrypted: bool,
-    /// Drops since the backup before. v1.1 and v1.2 never say any.
+    /// Drops since the backup before.
     pub drop_operations: Vec<DropOp>,
+    /// Whether it would say if there were any: v1.1, v1.2, and the first of v20.03 and v20.07 never do.
+    pub records_drops: bool,
     /// The `version` it was written with; 0 before namespaces.
     pub version: u32,
 }
@@ -60,7 +63,7 @@ struct Entry {
     since: u64,
     #[serde(default)]
     read_ts: u64,
-    #[serde(default)]
+    #[serde(deserialize_with = "Option::deserialize")] // null makes an entry that is none, absence a damaged one
     groups: Option<BTreeMap<u32, Option<Vec<String>>>>,
     backup_id: String,
     backup_num: u64,
@@ -70,14 +73,19 @@ struct Entry {
     path: String,
     #[serde(default)]
     encrypted: bool,
-    #[serde(default)]
-    drop_operations: Option<Vec<JsonDrop>>,
+    /// The outer `None` if the key is absent.
+    #[serde(default, deserialize_with = "present")]
+    drop_operations: Option<Option<Vec<JsonDrop>>>,
 }
 
-/// The list, with its capital letter.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(value: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(value).map(Some)
+}
+
+/// The list, with its capital letter. It may be null, but an object without the key is another one and no empty list.
 #[derive(Deserialize)]
 struct Master {
-    #[serde(rename = "Manifests")]
+    #[serde(rename = "Manifests", deserialize_with = "Option::deserialize")]
     manifests: Option<Vec<Entry>>,
 }
 
@@ -110,8 +118,18 @@ impl DgraphManifest {
 
     /// The archive of a group.
     pub fn archive(&self, group: GroupId) -> ObjectName {
-        self.folder.child(&archive_file(self.read_ts, group)).expect("letters and digits make an object name")
+        self.find_archive(group).expect("no manifest is made whose archives have longer names than objects may have")
     }
+}
+
+/// The name of a field within a type, without the namespace that Dgraph writes before it since v21.03. `version` is that of the manifest.
+pub fn bare_field(version: u32, field: &str) -> String {
+    let spaced = match version {
+        BYTES_VERSION => field.split_at_checked(size_of::<u64>()).map(|(_, name)| name),
+        HEX_VERSION => field.split_once('-').map(|(_, name)| name),
+        _ => None,
+    };
+    spaced.unwrap_or(field).to_owned()
 }
 
 fn error(object: &str, what: impl ToString) -> DgraphManifestError {
@@ -140,7 +158,8 @@ impl Entry {
             Ok((GroupId(id), predicates?))
         });
         let groups: BTreeMap<_, _> = groups.collect::<Result<_, String>>()?;
-        let drops = self.drop_operations.iter().flatten().map(|drop| names.drop(drop));
+        let records_drops = self.drop_operations.is_some();
+        let drops = self.drop_operations.iter().flatten().flatten().map(|drop| names.drop(drop));
         let manifest = DgraphManifest {
             folder,
             is_full,
@@ -150,6 +169,7 @@ impl Entry {
             groups,
             is_encrypted: self.encrypted,
             drop_operations: drops.collect::<Result<_, String>>()?,
+            records_drops,
             version: self.version,
         };
         manifest.inconsistency().map_or(Ok(manifest), |what| Err(what.to_owned()))
@@ -157,8 +177,15 @@ impl Entry {
 }
 
 impl DgraphManifest {
+    fn find_archive(&self, group: GroupId) -> Option<ObjectName> {
+        self.folder.child(&archive_file(self.read_ts, group)).ok()
+    }
+
     fn inconsistency(&self) -> Option<&'static str> {
+        let archives_fit = self.groups.keys().all(|group| self.find_archive(*group).is_some());
         let rules = [
+            (archives_fit, "its path is too long"),
+            (names_fit(self.groups.values().flatten(), &self.drop_operations), NAME_TOO_LONG),
             (self.read_ts > Ts::ZERO, "read_ts and since are 0"),
             (!self.groups.is_empty(), "it names no group"),
             (!self.backup_id.is_empty(), "backup_id is empty"),
@@ -218,6 +245,8 @@ fn read_bytes_name(text: &str) -> Result<Option<Predicate>, String> {
 mod tests {
     #![expect(clippy::unwrap_used)]
 
+    use graphdb_types::MAX_PREDICATE_BYTES;
+
     use super::*;
 
     fn folder() -> ObjectName {
@@ -266,6 +295,25 @@ mod tests {
                 r#"{{"Manifests":[{{"type":"full","read_ts":1,"groups":{{"1":[]}},"backup_id":"x","backup_num":1,"version":2105,"path":"{path}"}}]}}"#
             );
             assert!(DgraphManifest::parse_master(list.as_bytes()).is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_too_long_for_what_is_made_of_them_are_refused() {
+        let list = |path: &str, name: &str, dropped: &str| {
+            let list = format!(
+                r#"{{"Manifests":[{{"type":"full","read_ts":1,"groups":{{"1":["0-{name}"]}},"backup_id":"x","backup_num":1,"version":2105,"path":"{path}",
+                   "drop_operations":[{{"drop_op":2,"drop_value":"0-{dropped}"}}]}}]}}"#
+            );
+            DgraphManifest::parse_master(list.as_bytes()).map_err(|err| err.what)
+        };
+        let archive = "/r1-g1.backup".len();
+        let (path, name) = ("p".repeat(1024 - archive), "n".repeat(MAX_PREDICATE_BYTES));
+        let longest = list(&path, &name, &name).unwrap();
+        assert_eq!(longest[0].archive(GroupId(1)).as_str(), format!("{path}/r1-g1.backup"));
+        assert_eq!(list(&format!("{path}p"), "a", "a").unwrap_err(), "its path is too long");
+        for (name, dropped) in [(format!("{name}n"), "a".into()), ("a".into(), format!("{name}n"))] {
+            assert_eq!(list("p", &name, &dropped).unwrap_err(), NAME_TOO_LONG);
         }
     }
 

@@ -172,6 +172,10 @@ fn probe(folder: &BackupFolder, bytes: &[u8]) -> Result<(), ManifestError> {
             Err(ManifestError::Future { folder, found: ours.format_version, tool })
         }
         Some(_) => Ok(()),
+        // Dgraph seals nothing.
+        None if Seals::read(bytes).is_some() => {
+            Err(ManifestError::Unsealed { folder, what: "it has a seal, and nothing else of ours" })
+        }
         None => {
             let written_by = match (probe.master, probe.version) {
                 (Some(_), _) => "Dgraph v21.03 or newer (a list of manifests)",

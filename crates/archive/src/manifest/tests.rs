@@ -243,6 +243,15 @@ fn what_cannot_be_true_is_refused() {
 }
 
 #[test]
+fn a_name_that_fits_no_key_is_refused() {
+    let longest = "n".repeat(MAX_PREDICATE_BYTES);
+    let with = |name: &str| forge(&seal(sample()), "\"dgraph.type\"", &format!("{name:?}"));
+    assert_eq!(&*with(&longest).unwrap().manifest().groups[&GroupId(1)].predicates[0].name, longest);
+    let err = with(&format!("{longest}n")).unwrap_err();
+    assert!(matches!(&err, ManifestError::Invalid { what, .. } if what == NAME_TOO_LONG), "{err}");
+}
+
+#[test]
 fn keys_that_a_later_graphdb_adds_are_skipped() {
     let forged = forge(&seal(sample()), "\"epoch\":1", "\"epoch\":1,\"mood\":[1,{\"good\":true}]").unwrap();
     assert_eq!(forged.manifest(), &sample());

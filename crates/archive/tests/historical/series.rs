@@ -98,6 +98,8 @@ fn keys_that_are_absent_or_null_mean_nothing() {
     }
     let null_groups = r#"{"Manifests":[{"type":"full","read_ts":7,"groups":null,"backup_id":"a","backup_num":1}]}"#;
     assert_eq!(DgraphManifest::parse_master(null_groups.as_bytes()).unwrap(), [], "an entry without groups is none");
+    let damaged = null_groups.replace("groups", "grovps");
+    assert!(DgraphManifest::parse_master(damaged.as_bytes()).is_err(), "but every entry has the key");
 }
 
 #[test]

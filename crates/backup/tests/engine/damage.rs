@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use graphdb_archive::Sha256Digest;
-use graphdb_backup::{EncryptionKey, Error, RestoreRequest};
+use graphdb_backup::{EncryptionKey, Error, SeriesRequest};
 use graphdb_destination::{Destination, MemoryDestination, ObjectName, Put};
 use graphdb_storage::Store;
 use tempfile::TempDir;
@@ -66,7 +66,7 @@ impl Series {
         archives[number - 1]
     }
 
-    fn request(&self) -> RestoreRequest {
+    fn request(&self) -> SeriesRequest {
         newest(self.key.clone())
     }
 }
@@ -83,7 +83,7 @@ fn folder(name: &ObjectName) -> &str {
 /// Restores, which must fail, name the backup and leave nothing.
 async fn refused(
     place: &Arc<dyn Destination>,
-    request: &RestoreRequest,
+    request: &SeriesRequest,
     victim: Option<&ObjectName>,
     what: &str,
 ) -> String {
@@ -191,7 +191,7 @@ async fn earlier_backups_of_a_series_restore_though_a_later_one_is_damaged() {
         let place = Arc::clone(place);
         async move {
             let catalogue = graphdb_backup::read_catalogue(&*place).await.unwrap();
-            catalogue.readable().unwrap()[0].manifest().backup_id.clone()
+            catalogue.readable().unwrap()[0].backup_id.clone()
         }
     };
     let whole = series.with(&"none".parse().unwrap(), None).await;
@@ -240,21 +240,26 @@ async fn forged_manifests_lead_nowhere() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn foreign_manifests_are_named_as_such() {
+async fn backups_of_dgraph_are_read_and_not_continued() {
     let series = Series::new(None).await;
     let (name, _) = series.manifest(3).clone();
     let single =
         br#"{"type":"full","since":9,"groups":{"1":["name"]},"backup_id":"a_b1","backup_num":1,"encrypted":false}"#;
     let place = series.with(&name, Some(Bytes::from_static(single))).await;
-    let err = refused(&place, &series.request(), Some(&name), "Dgraph's own").await;
-    assert!(err.contains("Dgraph"), "{err}");
+    // It is the newest series now, and its archive is not there.
+    let err = refused(&place, &series.request(), None, "Dgraph's own").await;
+    assert!(err.contains("r9-g1.backup") && err.contains("is missing: group 1 of backup 1 of series a_b1"), "{err}");
     let taken = back_up(&series.store, &place, None, false).await.unwrap_err();
-    assert!(matches!(taken, Error::Manifest(_)), "{taken}");
+    assert!(taken.to_string().contains("was written by Dgraph"), "{taken}");
+    back_up(&series.store, &place, None, true).await.unwrap();
     let master: ObjectName = "manifest.json".parse().unwrap();
     let place = series.with(&"none".parse().unwrap(), None).await;
     place.put(&master, Bytes::from_static(br#"{"Manifests":[]}"#), Put::Create).await.unwrap();
-    let err = refused(&place, &series.request(), None, "Dgraph's master manifest").await;
-    assert!(err.contains("master manifest"), "{err}");
+    for force_full in [false, true] {
+        let taken = back_up(&series.store, &place, None, force_full).await.unwrap_err();
+        assert!(matches!(taken, Error::ForeignLocation { .. }), "{taken}");
+    }
+    restored_lists(&place, &series.request()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

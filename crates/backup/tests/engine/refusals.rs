@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use graphdb_backup::{
-    BackupContext, BackupRequest, EncryptionKey, Error, Locations, Progress, RestoreRequest, backup, list_backups,
+    BackupContext, BackupRequest, EncryptionKey, Error, Locations, Progress, SeriesRequest, backup, list_backups,
     restore_offline,
 };
 use graphdb_destination::testing::servers::skip;
@@ -37,7 +37,7 @@ async fn back_up_to(store: &Arc<Store>, location: &Path) -> Result<(), Error> {
     backup(store, &BackupContext::default(), &request, &Progress::default()).await.map(drop)
 }
 
-async fn refused_restore(place: &Arc<dyn Destination>, request: &RestoreRequest) -> String {
+async fn refused_restore(place: &Arc<dyn Destination>, request: &SeriesRequest) -> String {
     let dir = scratch();
     let err = restore(place, request, dir.path()).await.map(|report| report.backup_num).unwrap_err();
     assert_eq!(entries(dir.path()), [""; 0], "{err}");
@@ -80,7 +80,7 @@ async fn series_and_numbers_that_do_not_exist_are_refused() {
     let sealed = back_up(&store, &place, None, false).await.unwrap();
     let backup_id = sealed.manifest().backup_id.clone();
     let ask =
-        |id: Option<&str>, backup_num| RestoreRequest { backup_id: id.map(String::from), backup_num, ..newest(None) };
+        |id: Option<&str>, backup_num| SeriesRequest { backup_id: id.map(String::from), backup_num, ..newest(None) };
     let err = refused_restore(&place, &ask(Some("no_such1"), None)).await;
     assert!(err.contains("no_such1") && err.contains(&backup_id), "{err}");
     for number in [0, 2, u64::MAX] {
@@ -195,7 +195,7 @@ async fn locations_that_cannot_be_used_are_named() {
         list_backups(&Locations::default(), &missing.display().to_string().into()).await.is_err(),
         "a misspelt location is not an empty one"
     );
-    let request = RestoreRequest { location: missing.display().to_string().into(), ..newest(None) };
+    let request = SeriesRequest { location: missing.display().to_string().into(), ..newest(None) };
     assert!(
         restore_offline(&Locations::default(), &request, &dir.path().join("target"), &Progress::default())
             .await
@@ -238,7 +238,7 @@ async fn a_full_disk_leaves_the_earlier_backups_as_they_were() {
     let (left, location) = (entries(dir.path()), dir.path().display().to_string());
     let listed = list_backups(&Locations::default(), &location.clone().into()).await;
     let target = scratch();
-    let request = RestoreRequest { location: location.into(), ..newest(None) };
+    let request = SeriesRequest { location: location.into(), ..newest(None) };
     let restored = restore_offline(&Locations::default(), &request, target.path(), &Progress::default()).await;
     std::process::Command::new("umount").arg(dir.path()).status().unwrap();
     assert!(err.to_string().contains("no space left"), "{err}");

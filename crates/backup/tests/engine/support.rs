@@ -8,7 +8,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use graphdb_archive::SealedManifest;
 use graphdb_backup::{
-    BackupContext, EncryptionKey, Error, Progress, RestorePlan, RestoreReport, RestoreRequest, backup_to,
+    BackupContext, EncryptionKey, Error, Progress, RestoreReport, SeriesRequest, SeriesSource, backup_to,
+    restore_groups,
 };
 use graphdb_destination::{Destination, ObjectName, Put};
 use graphdb_storage::{Alter, Edge, EdgeObject, EdgeOp, Leased, ScanValue, SchemaChange, Store, StoreOptions, View};
@@ -88,21 +89,21 @@ pub(crate) async fn back_up(
     backup_to(store, place, &context(key), force_full, &Progress::default()).await
 }
 
-pub(crate) fn newest(key: Option<Arc<EncryptionKey>>) -> RestoreRequest {
-    RestoreRequest { location: "already open".into(), backup_id: None, backup_num: None, key }
+pub(crate) fn newest(key: Option<Arc<EncryptionKey>>) -> SeriesRequest {
+    SeriesRequest { location: "already open".into(), key, ..SeriesRequest::default() }
 }
 
 pub(crate) async fn restore(
     place: &Arc<dyn Destination>,
-    request: &RestoreRequest,
+    request: &SeriesRequest,
     parent: &Path,
 ) -> Result<RestoreReport, Error> {
-    let plan = RestorePlan::prove_at(Arc::clone(place), request).await?;
-    plan.restore_offline(parent, &Progress::default()).await
+    let source = SeriesSource::prove_at(Arc::clone(place), request).await?;
+    restore_groups(&source, parent, &Progress::default()).await
 }
 
 /// Restores into a scratch directory and dumps what came out.
-pub(crate) async fn restored_lists(place: &Arc<dyn Destination>, request: &RestoreRequest) -> Result<Lists, Error> {
+pub(crate) async fn restored_lists(place: &Arc<dyn Destination>, request: &SeriesRequest) -> Result<Lists, Error> {
     let dir = scratch();
     restore(place, request, dir.path()).await?;
     Ok(dump(&open_store(&dir.path().join("p1"))))

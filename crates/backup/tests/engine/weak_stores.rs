@@ -29,8 +29,7 @@ fn named_store() -> (TempDir, Arc<Store>) {
 /// How many backups there are, each in a place of its own.
 async fn count_distinct(place: &dyn Destination, what: &str) -> usize {
     let backups = read_catalogue(place).await.unwrap().readable().unwrap();
-    let places: BTreeSet<_> =
-        backups.iter().map(|sealed| (&sealed.manifest().backup_id, sealed.manifest().backup_num)).collect();
+    let places: BTreeSet<_> = backups.iter().map(|backup| (&backup.backup_id, backup.backup_num)).collect();
     assert_eq!(places.len(), backups.len(), "{what}: two backups in one place");
     backups.len()
 }

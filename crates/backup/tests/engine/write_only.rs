@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use graphdb_archive::SealedManifest;
 use graphdb_backup::{
-    EncryptionKey, Error, Progress, RestoreRequest, SeriesMemory, TakenBackup, backup_to, read_catalogue, take_backup,
+    EncryptionKey, Error, Progress, SeriesMemory, SeriesRequest, TakenBackup, backup_to, read_catalogue, take_backup,
 };
 use graphdb_destination::testing::{Call, CallKind, Fault, FaultyDestination};
 use graphdb_destination::{self as destination, Destination, MemoryDestination};
@@ -46,7 +46,8 @@ fn reader(place: &Place) -> Arc<dyn Destination> {
 }
 
 async fn manifests(place: &Place) -> Vec<SealedManifest> {
-    read_catalogue(place.inner()).await.unwrap().readable().unwrap()
+    let backups = read_catalogue(place.inner()).await.unwrap().readable().unwrap();
+    backups.iter().map(|backup| backup.sealed().unwrap().clone()).collect()
 }
 
 async fn numbers(place: &Place) -> Vec<u64> {
@@ -246,7 +247,7 @@ async fn a_second_node_that_may_only_write_is_refused() {
     assert_eq!((own.0, number), (2, 3), "both go on");
     let ids: Vec<_> = manifests(&place).await.iter().map(|sealed| sealed.manifest().backup_id.clone()).collect();
     for (id, lists) in [(&ids[0], &now), (&ids[2], &own.2)] {
-        let request = RestoreRequest { backup_id: Some(id.clone()), ..newest(None) };
+        let request = SeriesRequest { backup_id: Some(id.clone()), ..newest(None) };
         assert_lists(&restored_lists(&reader(&place), &request).await.unwrap(), lists, id);
     }
 }
@@ -373,7 +374,7 @@ async fn sound(place: &Place, states: &[Lists], what: &str) {
         ends.insert(id, num);
     }
     for (id, num) in ends {
-        let request = RestoreRequest { backup_id: Some(id), backup_num: Some(num), ..newest(None) };
+        let request = SeriesRequest { backup_id: Some(id), backup_num: Some(num), ..newest(None) };
         let lists =
             restored_lists(&reader(place), &request).await.unwrap_or_else(|err| panic!("{what}: {}", describe(&err)));
         assert!(states.is_empty() || states.contains(&lists), "{what}: a state that never was");

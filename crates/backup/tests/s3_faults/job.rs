@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use graphdb_archive::SealedManifest;
-use graphdb_backup::{RestoreRequest, read_catalogue};
+use graphdb_backup::{SeriesRequest, read_catalogue};
 use graphdb_destination::{Destination, ObjectName, Put, Upload};
 
 use crate::lab::{Lab, Place};
@@ -71,7 +71,7 @@ impl Job<'_> {
         expected: &Lists,
     ) -> Result<(), Failure> {
         let manifest = backup.manifest();
-        let request = RestoreRequest {
+        let request = SeriesRequest {
             backup_id: Some(manifest.backup_id.clone()),
             backup_num: Some(manifest.backup_num),
             ..newest(None)
@@ -94,7 +94,7 @@ impl Job<'_> {
         }
         let next = back_up(&self.copy.store, &place.direct, None, false).await;
         let next = next.unwrap_or_else(|err| panic!("the next backup fails: {}", describe(&err)));
-        let goes_on = backups.last().is_none_or(|last| next.manifest().parent == Some(last.digest()));
+        let goes_on = backups.last().is_none_or(|last| next.manifest().parent == Some(last.sealed().unwrap().digest()));
         assert!(goes_on, "the next backup goes on where the last one ended");
         let expected = if self.is_changed { &self.lab.source.after } else { &self.lab.source.before };
         let restored = self.restore(&place.direct, &next, expected).await;
@@ -155,7 +155,7 @@ async fn abandon(place: &Arc<dyn Destination>, part_bytes: usize) -> Result<(), 
 async fn list(place: &Arc<dyn Destination>, last: &SealedManifest) -> Result<(), Failure> {
     let catalogue = read_catalogue(&**place).await.map_err(at("list"))?;
     let backups = catalogue.readable().map_err(at("list"))?;
-    match backups.iter().any(|backup| backup.folder() == last.folder()) && backups.len() == 2 {
+    match backups.iter().any(|backup| backup.folder == *last.folder().name()) && backups.len() == 2 {
         true => Ok(()),
         false => Err(hole("list", "a backup is missing in the list")),
     }

@@ -99,7 +99,7 @@ async fn list(app: &App, input: &ListBackupsInput) -> Result<Vec<Manifest>, Stri
     let failed = |why| format!("Error: cannot read manifests at location {location}: {why}");
     let place = input.place().map_err(failed)?;
     let mut listed = engine::list(&app.node, &place).await.map_err(failed)?;
-    listed.retain(|backup| window.holds(&backup.created_at));
+    listed.retain(|backup| backup.created_at.as_deref().is_none_or(|at| window.holds(at)));
     listed.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(listed.into_iter().map(Manifest::from).collect())
 }
