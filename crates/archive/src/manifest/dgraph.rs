@@ -62,7 +62,7 @@ struct Entry {
     #[serde(default)]
     since: u64,
     #[serde(default)]
-    read_ts: u64,
+    read_ts: Option<u64>,
     #[serde(deserialize_with = "Option::deserialize")] // null makes an entry that is none, absence a damaged one
     groups: Option<BTreeMap<u32, Option<Vec<String>>>>,
     backup_id: String,
@@ -107,7 +107,7 @@ impl DgraphManifest {
     pub fn parse_master(bytes: &[u8]) -> Result<Vec<DgraphManifest>, DgraphManifestError> {
         let master: Master = serde_json::from_slice(bytes).map_err(|err| error(MASTER_MANIFEST, err))?;
         let entries = master.manifests.unwrap_or_default().into_iter();
-        let real = entries.filter(|entry| entry.effective_ts() > 0 && entry.has_groups());
+        let real = entries.filter(|entry| !entry.is_none());
         real.map(|entry| {
             let object = format!("{MASTER_MANIFEST}, backup {:?}", entry.path);
             let folder = entry.path.parse::<ObjectName>().map_err(|err| error(&object, err))?;
@@ -138,11 +138,14 @@ fn error(object: &str, what: impl ToString) -> DgraphManifestError {
 
 impl Entry {
     fn effective_ts(&self) -> u64 {
-        if self.read_ts == 0 { self.since } else { self.read_ts }
+        self.read_ts.filter(|ts| *ts > 0).unwrap_or(self.since)
     }
 
-    fn has_groups(&self) -> bool {
-        self.groups.as_ref().is_some_and(|groups| !groups.is_empty())
+    /// Whether it says that it is no backup. One that only lacks its `read_ts`, which is written since v21.03, is damaged.
+    fn is_none(&self) -> bool {
+        let lacks_ts = self.read_ts.is_none() && self.version != 0;
+        let has_groups = self.groups.as_ref().is_some_and(|groups| !groups.is_empty());
+        !has_groups || self.effective_ts() == 0 && !lacks_ts
     }
 
     fn read(self, folder: ObjectName) -> Result<DgraphManifest, String> {

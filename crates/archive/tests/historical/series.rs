@@ -92,7 +92,13 @@ fn keys_that_are_absent_or_null_mean_nothing() {
     assert_eq!(bare.groups.keys().collect::<Vec<_>>(), [&GroupId(1), &GroupId(2)]);
     assert!(bare.groups.values().all(Vec::is_empty) && bare.drop_operations.is_empty() && !bare.is_encrypted);
     let nulls = json.replace(r#","backup_id""#, r#","drop_operations":null,"backup_id""#);
-    assert_eq!(DgraphManifest::parse(&folder, nulls.as_bytes()).unwrap(), bare);
+    let without_drops = DgraphManifest::parse(&folder, nulls.as_bytes()).unwrap();
+    assert!(without_drops.records_drops && !bare.records_drops, "null says that there was none, absence says nothing");
+    assert_eq!(DgraphManifest { records_drops: false, ..without_drops }, bare);
+}
+
+#[test]
+fn an_entry_that_says_it_is_none_is_none_and_one_that_does_not_say_is_damaged() {
     for nothing in [r#"{"Manifests":[]}"#, r#"{"Manifests":null}"#] {
         assert_eq!(DgraphManifest::parse_master(nothing.as_bytes()).unwrap(), [], "{nothing}");
     }
@@ -100,6 +106,12 @@ fn keys_that_are_absent_or_null_mean_nothing() {
     assert_eq!(DgraphManifest::parse_master(null_groups.as_bytes()).unwrap(), [], "an entry without groups is none");
     let damaged = null_groups.replace("groups", "grovps");
     assert!(DgraphManifest::parse_master(damaged.as_bytes()).is_err(), "but every entry has the key");
+    let newest = Backup::plain().to_json(Era::V21_12, false);
+    for (read_ts, is_damaged) in [("\"read_ts\":0", false), ("\"reed_ts\":21", true)] {
+        let list = master(&[newest.replace("\"read_ts\":21", read_ts)]);
+        let read = DgraphManifest::parse_master(list.as_bytes());
+        assert!(if is_damaged { read.is_err() } else { read == Ok(vec![]) }, "{list}");
+    }
 }
 
 #[test]

@@ -149,6 +149,7 @@ impl Backup {
         let groups: BTreeMap<u32, _> = manifest.groups.iter().map(|(id, names)| (id.0, names.clone())).collect();
         assert_eq!(groups, self.groups, "{era:?}");
         assert_eq!(manifest.drop_operations, self.drops, "{era:?}");
+        assert_eq!(manifest.records_drops, era != Era::V1, "{era:?}");
         assert_eq!(manifest.folder.as_str(), self.folder, "{era:?}");
         assert_eq!((manifest.is_full, manifest.read_ts.0), (self.is_full, self.read_ts), "{era:?}");
         assert_eq!((&manifest.backup_id, manifest.backup_num), (&self.backup_id, self.backup_num), "{era:?}");
