@@ -15,6 +15,7 @@ mod serve;
 
 mod client;
 mod progress;
+mod scratch;
 
 mod backup;
 mod check;
