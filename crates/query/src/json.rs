@@ -9,7 +9,7 @@ pub(crate) mod text;
 
 use std::borrow::Cow;
 
-use graphdb_types::{Facet, Uid, ValType, Value};
+use graphdb_types::{Facet, Namespace, Uid, ValType, Value};
 
 use crate::nquad::{NQuad, NodeRef, Object, Op, STAR, Shape, is_variable, parse_uid, split_lang};
 use crate::rdf::cursor::Fault;
@@ -67,6 +67,19 @@ pub fn parse<'a>(text: &'a str, op: Op, names: &mut NewNames) -> Result<Vec<NQua
     Ok(nquads)
 }
 
+/// Reads an object, or an array of objects, of a file: as [`parse`] reads what is set, but a member `namespace` such as `"0x1f"` is no
+/// predicate. It is the namespace of the whole object, as exports have it.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_records<'a>(text: &'a str, names: &mut NewNames) -> Result<Vec<NQuad<'a>>, JsonError> {
+    let mut nquads = Vec::new();
+    let mut writer = Writer { op: Op::Set, names, namespace: Namespace::ROOT, in_records: true, out: &mut nquads };
+    let read = Json::parse(text).and_then(|json| writer.all(&json));
+    read.map_err(|fault| JsonError::new(fault, text))?;
+    Ok(nquads)
+}
+
 /// As [`parse`], from a tree, adding to `out`.
 pub(crate) fn parse_tree<'a>(
     json: &Json<'a>,
@@ -74,27 +87,37 @@ pub(crate) fn parse_tree<'a>(
     names: &mut NewNames,
     out: &mut Vec<NQuad<'a>>,
 ) -> Result<(), Fault> {
-    let mut writer = Writer { op, names, out };
-    match &json.kind {
-        Kind::Array(items) => items.iter().try_for_each(|item| writer.whole(item)),
-        _ => writer.whole(json),
-    }
+    Writer { op, names, namespace: Namespace::ROOT, in_records: false, out }.all(json)
 }
+
+/// The member of a record that is no predicate.
+const NAMESPACE: &str = "namespace";
 
 type Members<'a> = [(Cow<'a, str>, Json<'a>)];
 
 struct Writer<'w, 'a> {
     op: Op,
     names: &'w mut NewNames,
+    namespace: Namespace,
+    /// Whether a member `namespace` says so of its object.
+    in_records: bool,
     out: &'w mut Vec<NQuad<'a>>,
 }
 
 impl<'a> Writer<'_, 'a> {
+    fn all(&mut self, json: &Json<'a>) -> Result<(), Fault> {
+        match &json.kind {
+            Kind::Array(items) => items.iter().try_for_each(|item| self.whole(item)),
+            _ => self.whole(json),
+        }
+    }
+
     /// An object that is not nested.
     fn whole(&mut self, json: &Json<'a>) -> Result<(), Fault> {
         let Kind::Object(members) = &json.kind else {
             return Err(Fault::new(json.at, "a mutation is an object or an array of objects"));
         };
+        self.namespace = self.namespace_of(members).unwrap_or_default();
         let subject = self.node(json, members)?;
         if self.op == Op::Delete && members.len() == 1 {
             self.push(&subject, (STAR, ""), Object::Star, Vec::new(), Shape::Unsaid);
@@ -120,8 +143,17 @@ impl<'a> Writer<'_, 'a> {
         }
     }
 
+    /// What the member [`NAMESPACE`] of a record says: a number in the form of exports.
+    fn namespace_of(&self, members: &Members<'a>) -> Option<Namespace> {
+        let Kind::String(text) = &member(members, NAMESPACE).filter(|_| self.in_records)?.kind else { return None };
+        u64::from_str_radix(text.strip_prefix("0x")?, 16).ok().map(Namespace)
+    }
+
     fn members(&mut self, subject: &NodeRef<'a>, members: &Members<'a>) -> Result<(), Fault> {
-        for (key, value) in members.iter().filter(|(key, _)| key != "uid" && !key.contains(facets::DELIMITER)) {
+        let says_namespace = self.namespace_of(members).is_some();
+        let is_predicate =
+            |key: &str| key != "uid" && !key.contains(facets::DELIMITER) && !(says_namespace && key == NAMESPACE);
+        for (key, value) in members.iter().filter(|(key, _)| is_predicate(key)) {
             let name = split_lang(key).map_err(|message| Fault::new(value.at, format!("{key:?}: {message}")))?;
             self.member(subject, name, key, value, members)?;
         }
@@ -197,6 +229,7 @@ impl<'a> Writer<'_, 'a> {
             Kind::Bool(truth) => Object::Value(Value::Bool(*truth)),
             Kind::Number => Object::Value(number(json)?),
             Kind::String(text) => variable(text)
+                .filter(|_| !self.in_records)
                 .unwrap_or_else(|| Object::Literal { text: text.clone(), declared: Some(ValType::String) }),
             _ => Object::Literal { text: json.raw.into(), declared: Some(ValType::Geo) },
         })
@@ -211,7 +244,8 @@ impl<'a> Writer<'_, 'a> {
         shape: Shape,
     ) {
         let (predicate, lang) = (name.0.to_owned().into(), name.1.to_owned().into());
-        self.out.push(NQuad { subject: subject.clone(), predicate, lang, object, facets, shape });
+        let (subject, namespace) = (subject.clone(), self.namespace);
+        self.out.push(NQuad { subject, namespace, predicate, lang, object, facets, shape });
     }
 }
 
@@ -251,9 +285,9 @@ fn variable<'a>(text: &str) -> Option<Object<'a>> {
     }
 }
 
-/// A number: a double if it has a fraction or an exponent, else a 64-bit integer.
+/// A number: a double if it has a fraction or an exponent or is minus zero, else a 64-bit integer.
 fn number(json: &Json<'_>) -> Result<Value, Fault> {
-    let value = if json.raw.contains(['.', 'e', 'E']) {
+    let value = if json.raw.contains(['.', 'e', 'E']) || json.raw == "-0" {
         json.raw.parse().ok().filter(|number: &f64| number.is_finite()).map(Value::Float)
     } else {
         json.raw.parse().ok().map(Value::Int)

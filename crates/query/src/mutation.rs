@@ -13,7 +13,7 @@ mod value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
-use graphdb_storage::{Edge, EdgeObject, EdgeOp, Store, View};
+use graphdb_storage::{Edge, EdgeObject, EdgeOp, Leased, Store, View};
 use graphdb_types::{Key, Namespace, Predicate, PredicateSchema, Schema, Uid};
 
 use crate::nquad::{NQuad, Object, Op, STAR};
@@ -22,6 +22,7 @@ use nodes::Nodes;
 pub use error::MutationError;
 pub use request::{MutationRequest, MutationText, RequestError, Statements};
 pub use upsert::Variables;
+pub use value::is_password_hash;
 
 /// The most statements of one request. Their edges are held in memory until the commit.
 pub const MAX_NQUADS: usize = 1_000_000;
@@ -62,6 +63,7 @@ pub fn resolve(
     if count > MAX_NQUADS {
         return Err(MutationError::TooMany { count });
     }
+    check_namespaces(store, statements)?;
     let schema = store.schema();
     let new_schema = implicit::schema_of_unknown(&schema, statements, unknown)?;
     let nodes = Nodes::assign(store, statements)?;
@@ -77,6 +79,17 @@ pub fn resolve(
     })
 }
 
+/// Namespaces are made by leasing them, not by a number that somebody writes.
+fn check_namespaces(store: &Store, statements: &[Statements<'_>]) -> Result<(), MutationError> {
+    let greatest = statements.iter().flat_map(|s| s.set.iter().chain(&s.delete)).map(|nquad| nquad.namespace).max();
+    match greatest {
+        Some(namespace) if namespace.0 >= store.next_id(Leased::Namespace).max(1) => {
+            Err(MutationError::NoNamespace { namespace })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// A predicate that has a schema.
 struct Known {
     predicate: Predicate,
@@ -88,7 +101,7 @@ struct Resolver<'a> {
     schema: &'a Schema,
     new_schema: BTreeMap<Predicate, PredicateSchema>,
     /// What was looked up in this request. `None` for predicates without a schema, which only deletes may name.
-    known: HashMap<String, Option<Rc<Known>>>,
+    known: HashMap<Namespace, HashMap<String, Option<Rc<Known>>>>,
     nodes: Nodes<'a>,
     edges: Vec<Edge>,
 }
@@ -106,7 +119,7 @@ impl Resolver<'_> {
             return Err(MutationError::StarInSet);
         }
         let known = self
-            .known(&nquad.predicate)
+            .known(nquad.namespace, &nquad.predicate)
             .ok_or_else(|| MutationError::Unknown { predicate: nquad.predicate.to_string() })?;
         check_lang(nquad, Some(&known))?;
         let subject = self.nodes.uid(&nquad.subject)?;
@@ -118,11 +131,11 @@ impl Resolver<'_> {
     fn delete(&mut self, nquad: &NQuad<'_>) -> Result<(), MutationError> {
         let subject = self.nodes.uid(&nquad.subject)?;
         match (nquad.predicate.as_ref(), &nquad.object) {
-            (STAR, Object::Star) => return self.delete_node(subject),
+            (STAR, Object::Star) => return self.delete_node(nquad.namespace, subject),
             (STAR, _) => return Err(MutationError::StarPredicate),
             _ => {}
         }
-        let known = self.known(&nquad.predicate);
+        let known = self.known(nquad.namespace, &nquad.predicate);
         check_lang(nquad, known.as_deref())?;
         let Some(known) = known else {
             return check_reserved(&nquad.predicate); // nothing is stored there
@@ -154,20 +167,20 @@ impl Resolver<'_> {
     }
 
     /// `<s> * *`: what the types of the node list, and the types themselves. Nothing for a node without types.
-    fn delete_node(&mut self, subject: Uid) -> Result<(), MutationError> {
-        let types = Predicate::root("dgraph.type");
+    fn delete_node(&mut self, namespace: Namespace, subject: Uid) -> Result<(), MutationError> {
+        let types = Predicate { namespace, name: "dgraph.type".into() };
         let list = self.view.list(&Key::data(&types, subject))?;
         if list.is_empty() {
             return Ok(());
         }
         let mut names = BTreeSet::from(["dgraph.type".to_owned()]);
         for posting in &list.postings {
-            let name = Predicate { namespace: Namespace::ROOT, name: String::from_utf8_lossy(&posting.value).into() };
+            let name = Predicate { namespace, name: String::from_utf8_lossy(&posting.value).into() };
             let fields = self.schema.type_def(&name).into_iter().flat_map(|def| &def.fields);
             names.extend(fields.filter(|field| !field.starts_with('~')).cloned());
         }
         for name in names {
-            if let Some(known) = self.known(&name) {
+            if let Some(known) = self.known(namespace, &name) {
                 let object = EdgeObject::Star { lang: None };
                 let predicate = known.predicate.clone();
                 self.edges.push(Edge { op: EdgeOp::Delete, subject, predicate, object, facets: Vec::new() });
@@ -182,14 +195,15 @@ impl Resolver<'_> {
     }
 
     /// The schema of a predicate, looked up once a request.
-    fn known(&mut self, name: &str) -> Option<Rc<Known>> {
-        if let Some(known) = self.known.get(name) {
+    fn known(&mut self, namespace: Namespace, name: &str) -> Option<Rc<Known>> {
+        let of_namespace = self.known.entry(namespace).or_default();
+        if let Some(known) = of_namespace.get(name) {
             return known.clone();
         }
-        let predicate = Predicate::root(name);
+        let predicate = Predicate { namespace, name: name.into() };
         let schema = self.schema.predicate(&predicate).or_else(|| self.new_schema.get(&predicate)).cloned();
         let known = schema.map(|schema| Rc::new(Known { predicate, schema }));
-        self.known.insert(name.to_owned(), known.clone());
+        of_namespace.insert(name.to_owned(), known.clone());
         known
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use graphdb_types::token::tokens;
-use graphdb_types::{Facet, FacetType, Tokenizer, Uid, ValType, Value};
+use graphdb_types::{Facet, FacetType, Namespace, Tokenizer, Uid, ValType, Value};
 
 /// The predicate of `<s> * *`: all that the types of the subject list.
 pub const STAR: &str = "*";
@@ -22,6 +22,8 @@ pub enum Op {
 pub struct NQuad<'a> {
     /// The node that is changed.
     pub subject: NodeRef<'a>,
+    /// The tenant's space that the predicate belongs to.
+    pub namespace: Namespace,
     /// The bare name, or [`STAR`].
     pub predicate: Cow<'a, str>,
     /// The language, without `@`; empty for none.

@@ -13,7 +13,7 @@ mod write;
 
 use std::borrow::Cow;
 
-use graphdb_types::Uid;
+use graphdb_types::{Namespace, Uid};
 
 use crate::nquad::{NQuad, NodeRef, Object, STAR, Shape, is_variable, parse_uid, split_lang};
 use cursor::{Cursor, Fault};
@@ -28,7 +28,7 @@ pub use write::write_nquad;
 pub enum Names {
     /// Uids, blank nodes and variables: what a mutation may hold.
     Uids,
-    /// Any IRI besides, as a name that a loader maps to a uid; graph labels are read and ignored.
+    /// Any IRI besides, as a name that a loader maps to a uid; graph labels that are no namespace are read and ignored.
     External,
 }
 
@@ -97,13 +97,14 @@ fn statement<'a>(line: &mut Cursor<'a>, names: Names) -> Result<Option<NQuad<'a>
     line.blanks();
     let object = object(line, names, &mut lang)?;
     line.blanks();
+    let mut namespace = Namespace::ROOT;
     if matches!(line.peek(), Some(b'<' | b'_')) {
-        label(line, names)?;
+        namespace = label(line, names)?;
         line.blanks();
     }
     let facets = if line.peek() == Some(b'(') { facets::read(line)? } else { Vec::new() };
     end(line)?;
-    Ok(Some(NQuad { subject, predicate, lang, object, facets, shape: Shape::Unsaid }))
+    Ok(Some(NQuad { subject, namespace, predicate, lang, object, facets, shape: Shape::Unsaid }))
 }
 
 fn subject<'a>(line: &mut Cursor<'a>, names: Names) -> Result<NodeRef<'a>, Fault> {
@@ -240,24 +241,21 @@ fn object<'a>(line: &mut Cursor<'a>, names: Names, lang: &mut Cow<'a, str>) -> R
     }
 }
 
-/// The fourth term. Servers take it for a namespace, of which this one has only the root; loaders read data that was written elsewhere,
-/// where it names a graph.
-fn label(line: &mut Cursor<'_>, names: Names) -> Result<(), Fault> {
+/// The fourth term, a namespace. Loaders read data that was written elsewhere too, where it names a graph: that says nothing.
+fn label(line: &mut Cursor<'_>, names: Names) -> Result<Namespace, Fault> {
     let at = line.at();
     if line.peek() == Some(b'_') {
         blank_node(line)?;
         return if names == Names::External {
-            Ok(())
+            Ok(Namespace::ROOT)
         } else {
             Err(Fault::new(at, "a blank node cannot name a namespace"))
         };
     }
     let name = iri(line)?;
     match (names, parse_uid(&name)) {
-        (Names::External, _) | (Names::Uids, Some(0)) => Ok(()),
-        (Names::Uids, Some(_)) => {
-            Err(Fault::new(at, format!("namespace <{name}> does not exist: only the root, <0x0>, does")))
-        }
+        (_, Some(number)) => Ok(Namespace(number)),
+        (Names::External, None) => Ok(Namespace::ROOT),
         (Names::Uids, None) => Err(Fault::new(at, format!("<{name}> is not the number of a namespace; leave it out"))),
     }
 }

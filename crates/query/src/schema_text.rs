@@ -7,16 +7,15 @@ mod alter;
 mod directives;
 #[cfg(test)]
 mod tests;
-mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use graphdb_types::{MAX_PREDICATE_BYTES, Predicate, PredicateSchema, Schema, TypeDef, ValType};
+use graphdb_types::{MAX_PREDICATE_BYTES, Namespace, Predicate, PredicateSchema, Schema, TypeDef, ValType};
 
+use crate::nquad::parse_uid;
 use crate::rdf::cursor::{Cursor, Fault};
 
 pub use alter::{AlterError, AlterOp, AlterRequest};
-pub use write::write_schema;
 
 /// A schema text that is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +43,8 @@ pub struct ParsedSchema {
     pub predicates: Vec<(Predicate, PredicateSchema)>,
     /// The types it creates or replaces.
     pub types: Vec<(Predicate, TypeDef)>,
+    /// Whether it was exported: see [`ParsedSchema::exported`].
+    is_exported: bool,
     /// Where each predicate's and type's name stands, for [`ParsedSchema::check`].
     places: Places,
 }
@@ -79,10 +80,44 @@ impl ParsedSchema {
         self.predicates.iter().map(|(name, _)| name).chain(types).filter(|name| name.is_reserved())
     }
 
+    /// The text as one that was exported, by this program or by any version of Dgraph. Definitions of the database's own (`dgraph.`) that are
+    /// present already are left out; others may be made. Fields of types need not be predicates any more. `@unique` is kept as it is
+    /// written, although nothing enforces it: [`ParsedSchema::notes`] says so.
+    pub fn exported(mut self, present: &Schema) -> ParsedSchema {
+        self.predicates.retain(|(name, _)| !name.is_reserved() || present.predicate(name).is_none());
+        self.types.retain(|(name, _)| !name.is_reserved() || present.type_def(name).is_none());
+        self.is_exported = true;
+        self
+    }
+
+    /// What is kept but does not do what it says, a sentence each.
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        for (name, schema) in &self.predicates {
+            if schema.unique {
+                notes.push(format!("{name}: @unique is kept, but this version does not enforce it"));
+            }
+            for index in &schema.vector_indexes {
+                notes.push(format!(
+                    "{name}: the index {} is kept, but this version has no similar_to to use it",
+                    index.name
+                ));
+            }
+        }
+        notes
+    }
+
+    /// The greatest namespace that the text names.
+    pub fn greatest_namespace(&self) -> Namespace {
+        let types = self.types.iter().map(|(name, _)| name.namespace);
+        self.predicates.iter().map(|(name, _)| name.namespace).chain(types).max().unwrap_or_default()
+    }
+
     /// Checks the text against the present schema.
     ///
     /// # Errors
-    /// A reserved name that is not repeated exactly, a list that would become a scalar, or a field of a type that is not a predicate.
+    /// A reserved name that is not repeated exactly, a list that would become a scalar, a field of a type that is not a predicate, or
+    /// `@unique`, which nothing would enforce. An exported text ([`ParsedSchema::exported`]) is refused for the lists alone.
     pub fn check(&self, schema: &Schema) -> Result<(), SchemaError> {
         for (name, new) in &self.predicates {
             self.check_predicate(name, new, schema.predicate(name))?;
@@ -102,17 +137,21 @@ impl ParsedSchema {
         let refuse = |message: String| Err(self.places.error(self.places.predicates.get(name), message));
         match old {
             Some(old) if old == new => Ok(()),
-            _ if name.is_reserved() => {
+            _ if name.is_reserved() && !self.is_exported => {
                 refuse(format!("Can't alter predicate `{name}`: names beginning with dgraph. are the database's own"))
             }
             Some(old) if old.list && !new.list => {
                 refuse(format!("{name} is a list and cannot become a single value; drop the predicate first"))
             }
+            _ if new.unique && !self.is_exported => refuse("@unique is not supported by this version".to_owned()),
             _ => Ok(()),
         }
     }
 
     fn check_type(&self, name: &Predicate, new: &TypeDef, schema: &Schema) -> Result<(), SchemaError> {
+        if self.is_exported {
+            return Ok(());
+        }
         if name.is_reserved() && schema.type_def(name) != Some(new) {
             let place = self.places.types.get(&(name.clone(), None));
             return Err(self.places.error(
@@ -148,18 +187,35 @@ impl<'a> Reader<'a> {
                 self.parsed.places.text = self.text.to_owned();
                 return Ok(self.parsed);
             }
+            let namespace = self.namespace()?;
             let at = self.cursor.at();
             let name = self.name()?;
             self.cursor.blanks();
             if self.cursor.peek() == Some(b':') {
-                self.predicate(name, at)?;
+                self.predicate(Predicate { namespace, name: name.into() }, at)?;
             } else if name == "type" {
-                self.type_def()?;
+                self.type_def(namespace)?;
             } else {
                 return Err(self
                     .cursor
                     .fault(format!("expected : behind the predicate {name}, found {}", self.cursor.found())));
             }
+        }
+    }
+
+    /// `[0x0]` in front of a definition; without it, the root.
+    fn namespace(&mut self) -> Result<Namespace, Fault> {
+        let open = self.cursor.at();
+        if !self.cursor.take(b'[') {
+            return Ok(Namespace::ROOT);
+        }
+        let number = parse_uid(self.cursor.take_while(|b| b.is_ascii_alphanumeric()));
+        match number {
+            Some(number) if self.cursor.take(b']') => {
+                self.cursor.blanks();
+                Ok(Namespace(number))
+            }
+            _ => Err(Fault::new(open, "a namespace is a number in square brackets, such as [0x0]")),
         }
     }
 
@@ -198,14 +254,14 @@ impl<'a> Reader<'a> {
         Ok(name)
     }
 
-    fn predicate(&mut self, name: &str, at: usize) -> Result<(), Fault> {
+    fn predicate(&mut self, predicate: Predicate, at: usize) -> Result<(), Fault> {
+        let name = predicate.name.as_ref();
         if name == "uid" || name.contains(['~', '@']) || name == crate::nquad::STAR {
             return Err(Fault::new(at, format!("a predicate cannot be called {name}")));
         }
         self.cursor.skip(1);
         let schema = directives::read(&mut self.cursor)?;
         self.end_of_line("the predicate's .")?;
-        let predicate = Predicate::root(name);
         if self.parsed.places.predicates.insert(predicate.clone(), at).is_some() {
             return Err(Fault::new(at, format!("the predicate {name} is defined twice in this text")));
         }
@@ -213,9 +269,9 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn type_def(&mut self) -> Result<(), Fault> {
+    fn type_def(&mut self, namespace: Namespace) -> Result<(), Fault> {
         let at = self.cursor.at();
-        let name = Predicate::root(self.name()?);
+        let name = Predicate { namespace, name: self.name()?.into() };
         self.cursor.space();
         if !self.cursor.take(b'{') {
             return Err(self.cursor.fault(format!("expected {{ behind type {name}, found {}", self.cursor.found())));
@@ -285,15 +341,11 @@ impl<'a> Reader<'a> {
 /// The type with this name in schema text, in any case.
 ///
 /// # Errors
-/// Why there is none.
+/// That there is none, and which there are.
 fn type_named(name: &str) -> Result<ValType, String> {
-    match ValType::from_name(name) {
-        Some(unsupported @ (ValType::BigFloat | ValType::VFloat)) => {
-            Err(format!("the type {} is not supported by this version", unsupported.name()))
-        }
-        None | Some(ValType::Object) => Err(format!(
-            "unknown type {name}: default, string, int, float, bool, datetime, geo, uid, password and binary are known"
-        )),
-        Some(known) => Ok(known),
-    }
+    let known = ValType::ALL.into_iter().filter(|known| *known != ValType::Object);
+    ValType::from_name(name).filter(|found| *found != ValType::Object).ok_or_else(|| {
+        let known: Vec<&str> = known.map(ValType::name).collect();
+        format!("unknown type {name}: {} are known", known.join(", "))
+    })
 }

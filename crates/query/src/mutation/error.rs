@@ -1,6 +1,6 @@
-use graphdb_types::MAX_PREDICATE_BYTES;
 use graphdb_types::token::TokenError;
 use graphdb_types::value::ConversionError;
+use graphdb_types::{MAX_PREDICATE_BYTES, Namespace};
 
 use super::MAX_NQUADS;
 use crate::json::JsonError;
@@ -27,6 +27,12 @@ pub enum MutationError {
         /// How many there are.
         count: usize,
     },
+    /// A namespace that was not made.
+    #[error("namespace <{namespace}> does not exist; /assign?what=nsids makes new ones")]
+    NoNamespace {
+        /// The namespace.
+        namespace: Namespace,
+    },
     /// `*` where something is to be set.
     #[error("Cannot use star in set n-quad: a star stands for what is there already, so it can only be deleted")]
     StarInSet,
@@ -50,14 +56,6 @@ pub enum MutationError {
     NameTooLong {
         /// How it begins.
         start: String,
-    },
-    /// Values of different kinds for one new predicate, or of a kind that is not supported.
-    #[error("no schema can be made for the new predicate {predicate}: {why}; define it with /alter")]
-    NoSchema {
-        /// The predicate.
-        predicate: String,
-        /// What stands against it.
-        why: &'static str,
     },
     /// A language where the schema has none.
     #[error("predicate {predicate} should have @lang in its schema to hold a value in language {lang}")]

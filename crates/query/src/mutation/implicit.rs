@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use graphdb_types::{MAX_PREDICATE_BYTES, Predicate, PredicateSchema, Schema, ValType};
+use graphdb_types::{MAX_PREDICATE_BYTES, Namespace, Predicate, PredicateSchema, Schema, ValType};
 
 use super::{MutationError, Statements, UnknownPredicates, check_reserved};
 use crate::nquad::{NQuad, NodeRef, Object, STAR, Shape};
@@ -21,23 +21,27 @@ pub(super) fn schema_of_unknown(
     statements: &[Statements<'_>],
     unknown: UnknownPredicates,
 ) -> Result<BTreeMap<Predicate, PredicateSchema>, MutationError> {
-    let mut known: HashSet<&str> = HashSet::from([STAR]);
-    let mut seen: HashMap<&str, Seen<'_>> = HashMap::new();
+    let mut known: HashSet<(Namespace, &str)> = HashSet::new();
+    let mut seen: HashMap<(Namespace, &str), Seen<'_>> = HashMap::new();
     for nquad in statements.iter().flat_map(|s| &s.set) {
-        let name = nquad.predicate.as_ref();
-        if known.contains(name) || nquad.object == Object::Star {
+        let name = (nquad.namespace, nquad.predicate.as_ref());
+        if known.contains(&name) || name.1 == STAR || nquad.object == Object::Star {
             continue;
         }
-        if let Some(seen) = seen.get_mut(name) {
+        if let Some(seen) = seen.get_mut(&name) {
             seen.many |= !seen.subjects.insert(&nquad.subject) || says_many(nquad);
-        } else if schema.predicate(&Predicate::root(name)).is_some() {
+        } else if schema.predicate(&predicate(name)).is_some() {
             known.insert(name);
         } else {
             let value_type = check(nquad, unknown)?;
             seen.insert(name, Seen { value_type, many: says_many(nquad), subjects: HashSet::from([&nquad.subject]) });
         }
     }
-    Ok(seen.into_iter().map(|(name, seen)| (Predicate::root(name), seen.into_schema())).collect())
+    Ok(seen.into_iter().map(|(name, seen)| (predicate(name), seen.into_schema())).collect())
+}
+
+fn predicate((namespace, name): (Namespace, &str)) -> Predicate {
+    Predicate { namespace, name: name.into() }
 }
 
 /// The type for a predicate that is met for the first time.
@@ -50,13 +54,8 @@ fn check(nquad: &NQuad<'_>, unknown: UnknownPredicates) -> Result<ValType, Mutat
     if name.len() > MAX_PREDICATE_BYTES {
         return Err(MutationError::NameTooLong { start: name.chars().take(40).collect() });
     }
-    let refuse = |why| Err(MutationError::NoSchema { predicate: name.to_owned(), why });
     match &nquad.object {
         Object::Node(_) => Ok(ValType::Uid),
-        Object::Literal { declared: Some(ValType::BigFloat), .. } => {
-            refuse("decimals of any size are not supported by this version")
-        }
-        Object::Literal { declared: Some(ValType::VFloat), .. } => refuse("vectors are not supported by this version"),
         Object::Literal { declared, .. } => Ok(declared.unwrap_or_default()),
         Object::Value(value) => Ok(value.val_type()),
         Object::ValVar(name) => Err(MutationError::Variable { name: name.to_string() }),
@@ -74,7 +73,7 @@ fn says_many(nquad: &NQuad<'_>) -> bool {
 
 impl Seen<'_> {
     fn into_schema(self) -> PredicateSchema {
-        let list = self.many && !matches!(self.value_type, ValType::Bool | ValType::Password);
+        let list = self.many && !matches!(self.value_type, ValType::Bool | ValType::Password | ValType::VFloat);
         PredicateSchema { value_type: self.value_type, list, ..PredicateSchema::default() }
     }
 }

@@ -22,6 +22,9 @@ pub(super) fn convert(
         Object::Literal { declared: Some(ValType::Password), .. } if to != ValType::Password => {
             return Err(MutationError::PasswordElsewhere { predicate: name() });
         }
+        Object::Literal { text, declared: Some(ValType::Password) } if is_password_hash(text) => {
+            Ok(Value::Password(text.clone().into_owned()))
+        }
         Object::Literal { text, declared: None | Some(ValType::String | ValType::Default) } => Value::parse(to, text),
         Object::Literal { text, declared: Some(declared) } if *declared == to => Value::parse(to, text),
         Object::Literal { text, declared: Some(declared) } => {
@@ -37,6 +40,20 @@ pub(super) fn convert(
         tokens(Tokenizer::Geo, &value, "").map_err(|source| MutationError::Index { predicate: name(), source })?;
     }
     Ok(value)
+}
+
+/// Whether text is a password's hash, as exports have it, which must not be hashed again: `$2a$`, two digits of cost, `$`, and 53 letters
+/// of bcrypt's alphabet.
+pub fn is_password_hash(text: &str) -> bool {
+    let mut parts = text.split('$');
+    let version = |part: &str| matches!(part, "2a" | "2b" | "2x" | "2y");
+    let cost = |part: &str| part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit());
+    let letters = |part: &str| part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'/'));
+    parts.next() == Some("")
+        && parts.next().is_some_and(version)
+        && parts.next().is_some_and(cost)
+        && parts.next().is_some_and(|part| part.len() == 53 && letters(part))
+        && parts.next().is_none()
 }
 
 /// Whether no given value equals a stored one: passwords are hashed with salt, so only a star deletes them.

@@ -52,6 +52,8 @@ fn bare(word: &str) -> Result<Value, String> {
         "" => return Ok(Value::String(String::new())),
         "true" => return Ok(Value::Bool(true)),
         "false" => return Ok(Value::Bool(false)),
+        "+Inf" => return Ok(Value::Float(f64::INFINITY)),
+        "-Inf" => return Ok(Value::Float(f64::NEG_INFINITY)),
         _ => {}
     }
     let digits = word.strip_prefix(['-', '+']).unwrap_or(word);

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use graphdb_types::ValType;
+use graphdb_types::{ValType, Value};
 
 use super::cursor::{Cursor, Fault};
 use super::iri;
@@ -13,7 +13,10 @@ const XML_SCHEMA: &str = "http://www.w3.org/2001/XMLSchema#";
 /// Reads `"text"`, `"text"@en` (which sets `lang`) or `"text"^^<type>`.
 pub(super) fn read<'a>(line: &mut Cursor<'a>, lang: &mut Cow<'a, str>) -> Result<Object<'a>, Fault> {
     let open = line.at();
-    let text = quoted(line)?;
+    let text = match unquoted(line)? {
+        Quoted::Text(text) => text,
+        Quoted::Bytes(bytes) => return binary(line, bytes).ok_or_else(|| Fault::new(open, NOT_UTF8)),
+    };
     if line.take(b'@') {
         *lang = tag(line)?.into();
         return Ok(Object::Literal { text, declared: None });
@@ -31,6 +34,12 @@ pub(super) fn read<'a>(line: &mut Cursor<'a>, lang: &mut Cow<'a, str>) -> Result
         return Err(Fault::new(open, format!("an empty text is not a value of type {name}")));
     }
     Ok(Object::Literal { text, declared: Some(declared) })
+}
+
+/// Bytes that are not UTF-8, which only values of type binary hold.
+fn binary<'a>(line: &mut Cursor<'a>, bytes: Vec<u8>) -> Option<Object<'a>> {
+    let declared = if line.take_str("^^<") { line.take_while(|b| b != b'>') } else { "" };
+    (type_of(declared) == Some(ValType::Binary) && line.take(b'>')).then_some(Object::Value(Value::Binary(bytes)))
 }
 
 fn tag<'a>(line: &mut Cursor<'a>) -> Result<&'a str, Fault> {
@@ -67,30 +76,31 @@ fn type_of(name: &str) -> Option<ValType> {
     })
 }
 
-/// The name in RDF of a type; `None` where the text alone says it, or there is none.
-pub(super) fn type_name(of: ValType) -> Option<&'static str> {
-    Some(match of {
-        ValType::String => "xs:string",
-        ValType::Int => "xs:int",
-        ValType::Float => "xs:float",
-        ValType::Bool => "xs:boolean",
-        ValType::DateTime => "xs:dateTime",
-        ValType::Password => "xs:password",
-        ValType::Binary => "xs:base64Binary",
-        ValType::Geo => "geo:geojson",
-        ValType::BigFloat => "xs:decimal",
-        ValType::VFloat => "xs:[]float32",
-        ValType::Default | ValType::Uid | ValType::Object => return None,
-    })
+const NOT_UTF8: &str =
+    "the \\x escapes in the text do not make UTF-8, which only values of type xs:base64Binary may do without";
+
+/// What stood in double quotes.
+enum Quoted<'a> {
+    Text(Cow<'a, str>),
+    /// Not UTF-8.
+    Bytes(Vec<u8>),
 }
 
 /// Reads text in double quotes.
 pub(super) fn quoted<'a>(line: &mut Cursor<'a>) -> Result<Cow<'a, str>, Fault> {
     let open = line.at();
+    match unquoted(line)? {
+        Quoted::Text(text) => Ok(text),
+        Quoted::Bytes(_) => Err(Fault::new(open, NOT_UTF8)),
+    }
+}
+
+fn unquoted<'a>(line: &mut Cursor<'a>) -> Result<Quoted<'a>, Fault> {
+    let open = line.at();
     line.skip(1);
     let plain = line.take_while(|b| b != b'"' && b != b'\\' && b != b'\n');
     if line.take(b'"') {
-        return Ok(plain.into());
+        return Ok(Quoted::Text(plain.into()));
     }
     let mut bytes = plain.as_bytes().to_vec();
     loop {
@@ -101,9 +111,10 @@ pub(super) fn quoted<'a>(line: &mut Cursor<'a>) -> Result<Cow<'a, str>, Fault> {
         }
         bytes.extend_from_slice(line.take_while(|b| b != b'"' && b != b'\\' && b != b'\n').as_bytes());
     }
-    String::from_utf8(bytes)
-        .map(Cow::Owned)
-        .map_err(|_| Fault::new(open, "the \\x escapes in the text do not make UTF-8"))
+    Ok(match String::from_utf8(bytes) {
+        Ok(text) => Quoted::Text(text.into()),
+        Err(not_text) => Quoted::Bytes(not_text.into_bytes()),
+    })
 }
 
 /// Goes on with an IRI in which an escape was met.

@@ -172,10 +172,28 @@ fn one_line_holds_one_statement() {
 }
 
 #[test]
-fn a_label_is_the_root_namespace_or_refused() {
-    assert_eq!(one("<1> <p> \"v\" <0x0> .").object, text("v"));
-    for label in ["<0x1>", "<graph>", "_:g"] {
-        refused(&format!("<1> <p> \"v\" {label} ."));
+fn a_label_is_the_number_of_a_namespace_and_loaders_ignore_others() {
+    for (label, namespace) in [("", 0), ("<0x0>", 0), ("<0x1f>", 31), ("<7>", 7)] {
+        let line = format!("<1> <p> \"v\" {label} (f=1) .");
+        let nquad = one(&line);
+        assert_eq!((nquad.object, nquad.namespace), (text("v"), Namespace(namespace)), "{label}");
+    }
+    for label in ["<graph>", "_:g"] {
+        let line = format!("<1> <p> \"v\" {label} .");
+        refused(&line);
+        assert_eq!(parse_line(&line, Names::External).unwrap().unwrap().namespace, Namespace::ROOT);
+    }
+}
+
+#[test]
+fn bytes_that_are_not_text_are_of_type_binary_alone() {
+    let bytes = one(r#"<1> <p> "a\xff\"\xc3"^^<xs:base64Binary> ."#);
+    assert_eq!(bytes.object, Object::Value(Value::Binary(b"a\xff\"\xc3".to_vec())));
+    let mut out = String::new();
+    write_nquad(&mut out, &bytes).unwrap();
+    assert_eq!(parse_line(out.trim_end(), Names::Uids).unwrap(), Some(bytes));
+    for rest in ["", "@en", "^^<xs:string>", "^^<xs:base64Binary"] {
+        refused(&format!(r#"<1> <p> "\xff"{rest} ."#));
     }
 }
 
@@ -295,6 +313,9 @@ fn any_object() -> impl Strategy<Value = Object<'static>> {
         any_node().prop_map(Object::Node),
         ("[^\u{0}]{1,12}|[\\\\\"\n\r\t\u{1}\u{7f}]{1,4}", types)
             .prop_map(|(text, declared)| Object::Literal { text: text.into(), declared }),
+        prop::collection::vec(any::<u8>(), 1..4)
+            .prop_filter("not text", |bytes| std::str::from_utf8(bytes).is_err())
+            .prop_map(|bytes| Object::Value(Value::Binary(bytes))),
         "[a-z]{1,4}".prop_map(|s| Object::ValVar(s.into())),
         Just(Object::Star),
     ]
@@ -303,7 +324,7 @@ fn any_object() -> impl Strategy<Value = Object<'static>> {
 fn any_facet_value() -> impl Strategy<Value = Value> {
     prop_oneof![
         any::<i64>().prop_map(Value::Int),
-        any::<f64>().prop_filter("finite", |f| f.is_finite()).prop_map(Value::Float),
+        any::<f64>().prop_filter("a number", |f| !f.is_nan()).prop_map(Value::Float),
         any::<bool>().prop_map(Value::Bool),
         any::<String>().prop_map(Value::String),
         (-60_000_000_000i64..250_000_000_000).prop_map(|n| Value::Int(n).convert(ValType::DateTime).unwrap()),
@@ -326,13 +347,15 @@ proptest! {
     #[test]
     fn what_is_written_reads_the_same(
         subject in any_node(),
+        namespace in prop_oneof![Just(0), any::<u64>()].prop_map(Namespace),
         predicate in "[a-zé/:]{1,8}",
         lang in "([a-z][a-zA-Z0-9-]{0,4})?",
         object in any_object(),
         facets in prop::collection::btree_map("[a-z.é]{1,5}", any_facet_value(), 0..4),
     ) {
         let facets = facets.iter().map(|(key, value)| crate::nquad::facet(key, value).unwrap()).collect();
-        let nquad = NQuad { subject, predicate: predicate.into(), lang: lang.into(), object, facets, shape: Shape::Unsaid };
+        let (predicate, lang) = (predicate.into(), lang.into());
+        let nquad = NQuad { subject, namespace, predicate, lang, object, facets, shape: Shape::Unsaid };
         let mut out = String::new();
         write_nquad(&mut out, &nquad).unwrap();
         prop_assert_eq!(parse_line(out.trim_end_matches('\n'), Names::External).unwrap(), Some(nquad), "{}", out);

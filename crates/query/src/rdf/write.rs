@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use graphdb_types::{Facet, Malformed, Value};
+use graphdb_export::rdf::type_name;
+use graphdb_types::{Facet, Malformed, Namespace, Value};
 
-use super::literal::type_name;
 use crate::nquad::{NQuad, NodeRef, Object, STAR};
 
 /// Appends the statement and a newline. Reading it again gives the statement back, but for typed values, which become literals of their
@@ -21,6 +21,9 @@ pub fn write_nquad(out: &mut String, nquad: &NQuad<'_>) -> Result<(), Malformed>
         (name, lang) => push(out, format_args!(" <{name}@{lang}> ")),
     }
     write_object(out, nquad)?;
+    if nquad.namespace != Namespace::ROOT {
+        push(out, format_args!(" <{}>", nquad.namespace));
+    }
     if !nquad.facets.is_empty() {
         write_facets(out, &nquad.facets)?;
     }
@@ -55,7 +58,10 @@ fn write_object(out: &mut String, nquad: &NQuad<'_>) -> Result<(), Malformed> {
             }
         }
         Object::Value(value) => {
-            write_quoted(out, &value.to_text().ok_or(Malformed { what: "value of a statement" })?);
+            match value {
+                Value::Binary(bytes) => write_bytes(out, bytes),
+                _ => write_quoted(out, &value.to_text().ok_or(Malformed { what: "value of a statement" })?),
+            }
             if let Some(name) = type_name(value.val_type()) {
                 push(out, format_args!("^^<{name}>"));
             }
@@ -66,6 +72,11 @@ fn write_object(out: &mut String, nquad: &NQuad<'_>) -> Result<(), Malformed> {
 
 fn write_quoted(out: &mut String, text: &str) {
     out.push('"');
+    write_escaped(out, text);
+    out.push('"');
+}
+
+fn write_escaped(out: &mut String, text: &str) {
     let mut plain = 0;
     for (at, byte) in text.bytes().enumerate() {
         if byte >= b' ' && byte != b'"' && byte != b'\\' {
@@ -83,6 +94,15 @@ fn write_quoted(out: &mut String, text: &str) {
         }
     }
     out.push_str(&text[plain..]);
+}
+
+/// A value of type binary; what is not UTF-8 as `\xhh`.
+fn write_bytes(out: &mut String, bytes: &[u8]) {
+    out.push('"');
+    for chunk in bytes.utf8_chunks() {
+        write_escaped(out, chunk.valid());
+        chunk.invalid().iter().for_each(|byte| push(out, format_args!("\\x{byte:02x}")));
+    }
     out.push('"');
 }
 
@@ -91,6 +111,7 @@ fn write_facets(out: &mut String, facets: &[Facet]) -> Result<(), Malformed> {
         push(out, format_args!("{}{}=", if place == 0 { " (" } else { ", " }, facet.key));
         match Value::from_bytes(facet.val_type.val_type(), &facet.value)? {
             Value::String(text) => write_quoted(out, &text),
+            Value::Float(number) if number.is_infinite() => out.push_str(if number > 0.0 { "+Inf" } else { "-Inf" }),
             Value::Float(number) => push(out, format_args!("{number:?}")), // with a fraction or exponent, else it reads as an int
             value => out.push_str(&value.to_text().ok_or(Malformed { what: "value of a facet" })?),
         }

@@ -1,6 +1,6 @@
 //! What stands behind the colon of a predicate: its type and directives, up to the dot.
 
-use graphdb_types::{PredicateSchema, Tokenizer, ValType};
+use graphdb_types::{PredicateSchema, Tokenizer, ValType, VectorIndex};
 
 use super::type_named;
 use crate::rdf::cursor::{Cursor, Fault};
@@ -45,7 +45,7 @@ fn value_type(line: &mut Cursor<'_>) -> Result<(ValType, bool), Fault> {
     if list && !line.take(b']') {
         return Err(line.fault(format!("expected ] behind the type, found {}", line.found())));
     }
-    if list && matches!(value_type, ValType::Password | ValType::Bool) {
+    if list && matches!(value_type, ValType::Password | ValType::Bool | ValType::VFloat) {
         return Err(Fault::new(at, format!("there are no lists of type {}", value_type.name())));
     }
     Ok((value_type, list))
@@ -66,10 +66,10 @@ fn directive(line: &mut Cursor<'_>, schema: &mut PredicateSchema) -> Result<(), 
         "lang" => schema.lang = true,
         "upsert" => schema.upsert = true,
         "noconflict" => schema.no_conflict = true,
-        "unique" => return refuse("@unique is not supported by this version"),
+        "unique" => schema.unique = true,
         other => {
             return refuse(&format!(
-                "unknown directive @{other}: index, reverse, count, lang, upsert and noconflict are known"
+                "unknown directive @{other}: index, reverse, count, lang, upsert, unique and noconflict are known"
             ));
         }
     }
@@ -81,7 +81,7 @@ fn index(line: &mut Cursor<'_>, schema: &mut PredicateSchema, at: usize) -> Resu
     if matches!(schema.value_type, ValType::Uid | ValType::Default | ValType::Password | ValType::Binary) {
         return Err(Fault::new(at, format!("a predicate of type {} cannot have an index", schema.value_type.name())));
     }
-    if !schema.tokenizers.is_empty() {
+    if !schema.tokenizers.is_empty() || !schema.vector_indexes.is_empty() {
         return Err(Fault::new(at, "@index is given twice; name all tokenizers in one list"));
     }
     line.blanks();
@@ -91,9 +91,14 @@ fn index(line: &mut Cursor<'_>, schema: &mut PredicateSchema, at: usize) -> Resu
     loop {
         line.blanks();
         let at = line.at();
-        let tokenizer = tokenizer(line, schema.value_type)?;
-        schema.tokenizers.push(tokenizer);
-        check_tokenizers(&schema.tokenizers).map_err(|message| Fault::new(at, message))?;
+        match line.word() {
+            HNSW if schema.value_type == ValType::VFloat => schema.vector_indexes.push(vector_index(line)?),
+            name => {
+                let tokenizer = tokenizer(name, schema.value_type);
+                schema.tokenizers.push(tokenizer.map_err(|message| Fault::new(at, message))?);
+                check_tokenizers(&schema.tokenizers).map_err(|message| Fault::new(at, message))?;
+            }
+        }
         line.blanks();
         if line.take(b')') {
             return Ok(());
@@ -104,37 +109,69 @@ fn index(line: &mut Cursor<'_>, schema: &mut PredicateSchema, at: usize) -> Resu
     }
 }
 
-fn tokenizer(line: &mut Cursor<'_>, value_type: ValType) -> Result<Tokenizer, Fault> {
-    let at = line.at();
-    let name = line.word();
-    if name.is_empty() {
-        return Err(line.fault(format!("expected a tokenizer, found {}", line.found())));
+/// The index over vectors, which is kept but not served.
+const HNSW: &str = "hnsw";
+
+/// `(metric: "euclidean", exponent: "4")` behind `hnsw`, or nothing.
+fn vector_index(line: &mut Cursor<'_>) -> Result<VectorIndex, Fault> {
+    let mut index = VectorIndex { name: HNSW.to_owned(), options: Vec::new() };
+    line.blanks();
+    if !line.take(b'(') {
+        return Ok(index);
     }
-    let tokenizer = match Tokenizer::from_name(&name.to_ascii_lowercase()) {
-        Some(tokenizer) if !NOT_ASKED.contains(&tokenizer) => tokenizer,
-        Some(_) => return Err(Fault::new(at, format!("the tokenizer {name} is not supported by this version"))),
-        None if name == "hnsw" => {
-            return Err(Fault::new(at, format!("the tokenizer {name} is not supported by this version")));
+    loop {
+        line.blanks();
+        index.options.push(vector_option(line)?);
+        line.blanks();
+        if line.take(b')') {
+            return Ok(index);
         }
-        None => return Err(Fault::new(at, format!("Invalid tokenizer {name}: {} are known", known_tokenizers()))),
+        if !line.take(b',') {
+            return Err(line.fault(format!("expected , or ) behind an option, found {}", line.found())));
+        }
+    }
+}
+
+/// `metric: "euclidean"`
+fn vector_option(line: &mut Cursor<'_>) -> Result<(String, String), Fault> {
+    let at = line.at();
+    let key = line.word();
+    line.blanks();
+    if key.is_empty() || !line.take(b':') {
+        return Err(Fault::new(at, "an option of hnsw is a name, a colon and a text in double quotes"));
+    }
+    line.blanks();
+    let at = line.at();
+    if !line.take(b'"') {
+        return Err(Fault::new(at, format!("the option {key} is a text in double quotes")));
+    }
+    let value = line.take_while(|b| b != b'"' && b != b'\n' && b != b'\\');
+    if !line.take(b'"') {
+        return Err(Fault::new(at, format!("the text of the option {key} ends with \" and holds no backslash")));
+    }
+    if key == "metric" && !matches!(value, "euclidean" | "cosine" | "dotproduct") {
+        return Err(Fault::new(at, format!("the metric {value} is none of euclidean, cosine and dotproduct")));
+    }
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+fn tokenizer(name: &str, value_type: ValType) -> Result<Tokenizer, String> {
+    if name == HNSW {
+        return Err(format!(
+            "the index hnsw is for type float32vector, the predicate is of type {}",
+            value_type.name()
+        ));
+    }
+    let Some(tokenizer) = Tokenizer::from_name(&name.to_ascii_lowercase()) else {
+        let known: Vec<&str> = Tokenizer::ALL.into_iter().map(Tokenizer::name).collect();
+        return Err(format!("Invalid tokenizer {name}: {} are known", known.join(", ")));
     };
     if tokenizer.value_type() == value_type {
         Ok(tokenizer)
     } else {
         let (name, wants) = (tokenizer.name(), tokenizer.value_type().name());
-        Err(Fault::new(
-            at,
-            format!("the tokenizer {name} is for type {wants}, the predicate is of type {}", value_type.name()),
-        ))
+        Err(format!("the tokenizer {name} is for type {wants}, the predicate is of type {}", value_type.name()))
     }
-}
-
-/// Tokenizers of Dgraph that no query here asks for: an index would cost and serve nobody.
-const NOT_ASKED: [Tokenizer; 2] = [Tokenizer::NGram, Tokenizer::BigFloat];
-
-fn known_tokenizers() -> String {
-    let known = Tokenizer::ALL.into_iter().filter(|tokenizer| !NOT_ASKED.contains(tokenizer));
-    known.map(Tokenizer::name).collect::<Vec<_>>().join(", ")
 }
 
 fn check_tokenizers(tokenizers: &[Tokenizer]) -> Result<(), String> {

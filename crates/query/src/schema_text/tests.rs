@@ -33,6 +33,8 @@ fn every_type_is_read_in_any_case() {
         ("uid", ValType::Uid),
         ("password", ValType::Password),
         ("binary", ValType::Binary),
+        ("bigfloat", ValType::BigFloat),
+        ("float32vector", ValType::VFloat),
     ] {
         assert_eq!(one(&format!("p: {name} .")), PredicateSchema { value_type, ..Default::default() }, "{name}");
     }
@@ -75,6 +77,8 @@ fn directives_are_read() {
         ("datetime", "hour"),
         ("geo", "geo"),
         ("string", "sha256"),
+        ("string", "ngram"),
+        ("bigfloat", "bigfloat"),
     ] {
         assert_eq!(one(&format!("p: {value_type} @index({tokenizer}) .")).tokenizers.len(), 1);
     }
@@ -111,11 +115,60 @@ fn what_does_not_go_together_is_refused() {
 }
 
 #[test]
-fn what_this_version_lacks_is_named() {
-    for lacking in ["bigfloat", "float32vector", "string @unique", "string @index(ngram)", "string @index(hnsw)"] {
-        let e = refused(&format!("p: {lacking} ."));
-        assert!(e.message.ends_with("is not supported by this version"), "{lacking}: {e}");
+fn indexes_over_vectors_are_read_with_their_options() {
+    let options = |text: &str| one(&format!("v: float32vector @index({text}) .")).vector_indexes[0].options.clone();
+    assert_eq!(options("hnsw"), []);
+    let both = [("metric".to_owned(), "cosine".to_owned()), ("exponent".to_owned(), "4".to_owned())];
+    assert_eq!(options("hnsw(metric:\"cosine\",exponent: \"4\")"), both);
+    for wrong in [
+        "float32vector @index(hnsw())",
+        "float32vector @index(hnsw(metric))",
+        "float32vector @index(hnsw(metric: cosine))",
+        "float32vector @index(hnsw(metric: \"manhattan\"))",
+        "float32vector @index(hnsw(metric: \"cosine\")",
+        "float32vector @index(term)",
+        "string @index(hnsw)",
+        "[float32vector]",
+    ] {
+        refused(&format!("p: {wrong} ."));
     }
+}
+
+#[test]
+fn what_nothing_enforces_is_refused_unless_it_was_exported() {
+    let parsed = parse_schema("email: string @index(exact) @upsert @unique .").unwrap();
+    let e = parsed.check(&present()).unwrap_err();
+    assert!(e.message.ends_with("is not supported by this version"), "{e}");
+    let exported = parsed.exported(&present());
+    assert_eq!(exported.check(&present()), Ok(()));
+    assert!(exported.predicates[0].1.unique);
+    assert_eq!(exported.notes(), ["email: @unique is kept, but this version does not enforce it"]);
+}
+
+#[test]
+fn definitions_have_their_namespace_in_front() {
+    let text =
+        "[0x0] <name>:string . \n[0x1f] <name>:int @index(int) . \n[0x1f] type <Person> {\n\tname\n\t<~friend>\n}\n";
+    let parsed = parse_schema(text).unwrap();
+    let tenant = |name: &str| Predicate { namespace: Namespace(31), name: name.into() };
+    let names: Vec<_> = parsed.predicates.iter().map(|(name, _)| name.clone()).collect();
+    assert_eq!(names, [Predicate::root("name"), tenant("name")]);
+    assert_eq!((&parsed.types[0].0, parsed.greatest_namespace()), (&tenant("Person"), Namespace(31)));
+    assert_eq!(parsed.check(&present()), Ok(()), "the fields of a type are those of its namespace");
+    for wrong in ["[] a: int .", "[x] a: int .", "[0x0 a: int .", "[0x0]", "[0x0]\na: int ."] {
+        refused(wrong);
+    }
+}
+
+#[test]
+fn an_exported_text_leaves_what_the_database_has_of_its_own() {
+    let text = "dgraph.type: string .\ndgraph.xid: string @index(exact) .\ntype T {\n gone\n}";
+    let exported = parse_schema(text).unwrap().exported(&present());
+    let names: Vec<_> = exported.predicates.iter().map(|(name, _)| name.name.as_ref()).collect();
+    assert_eq!((names, exported.types.len()), (vec!["dgraph.xid"], 1));
+    assert_eq!(exported.check(&present()), Ok(()));
+    let shrunk = parse_schema("nicks: string .").unwrap().exported(&present());
+    assert!(shrunk.check(&present()).is_err());
 }
 
 #[test]
@@ -213,17 +266,18 @@ fn lists_stay_lists_and_fields_exist() {
 }
 
 #[test]
-fn a_written_schema_reads_the_same() {
-    let text = "name: string @index(exact, term) @count @lang @upsert .\nfriend: [uid] @reverse .\n<http://x>: datetime @index(day) @noconflict .\ntype P {\n name\n <~friend>\n}\ntype <Q:x> {\n}\n";
+fn an_exported_schema_reads_the_same() {
+    let text = "name: string @index(exact, term) @count @lang @upsert .\nfriend: [uid] @reverse .\n<http://x>: datetime @index(day) @noconflict .\nbig: bigfloat @index(bigfloat) .\nwords: string @index(ngram) .\nv: float32vector @index(hnsw(metric: \"cosine\", exponent: \"4\")) .\nw: float32vector @index(hnsw) .\nu: int @index(int) @upsert @unique .\ntype P {\n name\n <~friend>\n}\n[0x1f] type <Q:x> {\n <a:b>\n}\n";
     let parsed = parse_schema(text).unwrap();
-    let schema =
-        Schema { predicates: parsed.predicates.into_iter().collect(), types: parsed.types.into_iter().collect() };
-    let again = parse_schema(&write_schema(&schema)).unwrap();
-    assert_eq!(
-        Schema { predicates: again.predicates.into_iter().collect(), types: again.types.into_iter().collect() },
-        schema
-    );
-    assert_eq!(write_schema(&present()), "<name>: string .\n<nicks>: [string] .\n");
+    let mut written = Vec::new();
+    for (name, schema) in &parsed.predicates {
+        graphdb_export::schema::write_predicate(&mut written, name, schema).unwrap();
+    }
+    for (name, def) in &parsed.types {
+        graphdb_export::schema::write_type(&mut written, name, def).unwrap();
+    }
+    let again = parse_schema(std::str::from_utf8(&written).unwrap()).unwrap();
+    assert_eq!((again.predicates, again.types), (parsed.predicates, parsed.types));
 }
 
 fn alter(body: &str) -> AlterOp {
