@@ -373,6 +373,8 @@ fn trap_19_v20_11_mixes_uids_and_uid_bytes() {
     let kvs: Vec<_> = lists.iter().zip(1..).map(kv).collect();
     let first_bytes: Vec<_> = kvs.iter().map(|kv| kv.value[0] >> 3).collect();
     assert_eq!(first_bytes, [1, 1, 3, 3], "field 1 is `uids`; without it `commit_ts` comes first");
+    let both = Message::default().bytes(1, [5]).bytes(5, [7, 1]).finish();
+    assert_eq!(PostingList::from_wire(&both).unwrap().ids, [5], "where both stand, `uids` counts");
     let stored = compress(
         &encode_frames(&kvs, FramesForm { alloc_ref: Some(AllocRef::Behind), ..PLAIN }),
         Codec::Gzip { member_len: 1 << 20, level: 6 },
