@@ -145,6 +145,23 @@ pub enum Error {
         /// What is wrong.
         source: Malformed,
     },
+    /// A list or a definition has no text.
+    #[error(transparent)]
+    Export(#[from] graphdb_export::ExportError),
+    /// An export would take the name of something that is there.
+    #[error(
+        "{location} exists already, and an export never replaces anything: wait a minute for another name, or choose another place"
+    )]
+    ExportExists {
+        /// The folder.
+        location: String,
+    },
+    /// A node exports once at a time.
+    #[error("another export is already running, to {location}; wait until it is done")]
+    ExportRunning {
+        /// Where that one goes.
+        location: String,
+    },
     /// The target of an offline restore is in use.
     #[error("{} exists and is not empty; restore into another directory or move it away", path.display())]
     TargetNotEmpty {

@@ -1,4 +1,4 @@
-//! Records of backups and restores: one small file each, beside the postings, so that they survive restarts and a swap of the store.
+//! Records of backups, restores and exports: one small file each, beside the postings, so that they survive restarts and a swap of the store.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -18,6 +18,8 @@ pub enum JobKind {
     Backup,
     /// A restore into the running node.
     Restore,
+    /// An export.
+    Export,
 }
 
 /// How a job stands.
@@ -34,7 +36,7 @@ pub enum JobStatus {
 /// One job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct JobRecord {
-    /// Unique within the node: restores count from 1, backups have random ids.
+    /// Unique within the node: restores count from 1, backups and exports have random ids.
     pub id: u64,
     /// What it does.
     pub kind: JobKind,
@@ -92,7 +94,7 @@ pub(crate) struct Jobs {
 }
 
 impl Jobs {
-    /// Reads the records below `dir`. Backups that were running when the process ended have failed; restores are settled by `swap`.
+    /// Reads the records below `dir`. Backups and exports that were running when the process ended have failed; restores are settled by `swap`.
     pub(crate) fn open(dir: &Path) -> Result<Jobs> {
         fs::create_dir_all(dir).map_err(Error::io("create", dir))?;
         let mut records = Vec::new();
@@ -112,9 +114,12 @@ impl Jobs {
         records.sort_by_key(|record| record.started_at);
         let jobs = Jobs { dir: dir.to_owned(), records: Mutex::new(records) };
         for mut record in jobs.all() {
-            if record.kind == JobKind::Backup && record.status == JobStatus::Running {
+            if record.status != JobStatus::Running {
+                continue;
+            }
+            if let Some(why) = why_ended(record.kind) {
                 record.status = JobStatus::Failed;
-                record.errors.push("the node ended while the backup ran; no backup was recorded".into());
+                record.errors.push(why.into());
                 jobs.put(record)?;
             }
         }
@@ -162,8 +167,18 @@ impl Jobs {
         let kind = match record.kind {
             JobKind::Backup => "backup",
             JobKind::Restore => "restore",
+            JobKind::Export => "export",
         };
         self.dir.join(format!("{kind}-{:x}.json", record.id))
+    }
+}
+
+/// What became of a job that was running when the process ended, if that is known without looking.
+fn why_ended(kind: JobKind) -> Option<&'static str> {
+    match kind {
+        JobKind::Backup => Some("the node ended while the backup ran; no backup was recorded"),
+        JobKind::Export => Some("the node ended while the export ran; it is not there"),
+        JobKind::Restore => None,
     }
 }
 

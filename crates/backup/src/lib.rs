@@ -7,7 +7,9 @@
 //!
 //! Async begins where the network begins: `upload` and `download` are the only files that know both worlds.
 //!
-//! [`Node`] is a running node around a store: it runs backups and restores as jobs with an id and swaps the store after a restore.
+//! [`Node`] is a running node around a store: it runs backups, restores and exports as jobs with an id and swaps the store after a restore.
+//!
+//! [`export_series`] and [`export_store`] write what a series or a store holds as text.
 
 mod error;
 mod progress;
@@ -32,6 +34,8 @@ mod selection;
 mod sort;
 mod source;
 
+mod export;
+
 mod guard;
 mod jobs;
 mod node;
@@ -40,13 +44,15 @@ mod swap;
 pub use backup::{BackupContext, TakenBackup, backup, backup_to, take_backup};
 pub use catalogue::{BackupListing, Catalogue, list_backups, read_catalogue};
 pub use error::{Error, Result};
+pub use export::{ExportPlace, ExportReport, ExportWish, ExportedFile, ExportedGroup, export_series, export_store};
 pub use gather::{StaleKeys, StaleReport};
 pub use graphdb_archive::EncryptionKey;
 pub use graphdb_destination::{Credentials, LocationRequest, Locations};
+pub use graphdb_export::{Format, UnknownFormat};
 pub use guard::KeyGuard;
 pub use jobs::{JobKind, JobRecord, JobStatus};
 pub use lock::LocationLock;
-pub use node::{BackupDone, Node, NodeOptions};
+pub use node::{BackupDone, ExportDone, ExportRequest, Node, NodeOptions};
 pub use plan::{BackupPlan, BackupRequest};
 pub use progress::Progress;
 pub use restore::{RestoreReport, RestoredGroup, restore_groups, restore_offline};

@@ -1,3 +1,5 @@
+mod export;
+
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,6 +25,8 @@ use crate::series_memory::SeriesMemory;
 use crate::source::{SeriesRequest, SeriesSource};
 use crate::swap;
 
+pub use export::{ExportDone, ExportRequest};
+
 /// How a node is opened.
 #[derive(Clone, Debug)]
 pub struct NodeOptions {
@@ -32,6 +36,8 @@ pub struct NodeOptions {
     pub backup: BackupContext,
     /// How long the store that a restore replaced is kept.
     pub keep_replaced: Duration,
+    /// Where exports go that name no destination.
+    pub export_dir: PathBuf,
     /// Who is asked before each backup whether the key of `backup` may still be used.
     pub key_guard: Option<Arc<dyn KeyGuard>>,
 }
@@ -42,6 +48,7 @@ impl Default for NodeOptions {
             store: StoreOptions::default(),
             backup: BackupContext::default(),
             keep_replaced: Duration::from_secs(24 * 3600),
+            export_dir: "export".into(),
             key_guard: None,
         }
     }
@@ -70,6 +77,8 @@ struct Inner {
     backup: Arc<Mutex<()>>,
     /// Held by a running restore.
     restore: Arc<Mutex<()>>,
+    /// Held by a running export.
+    export: Arc<Mutex<()>>,
     running: std::sync::Mutex<Vec<(JobKind, u64, Progress)>>,
 }
 
@@ -113,6 +122,7 @@ impl Node {
             memory,
             backup: Arc::default(),
             restore: Arc::default(),
+            export: Arc::default(),
             running: std::sync::Mutex::default(),
         };
         Ok(Node { inner: Arc::new(inner) })
@@ -162,10 +172,14 @@ impl Node {
         self.check_open().is_ok() && (self.any_store().is_ok() || is_exchanging())
     }
 
-    /// What runs at the moment, in Dgraph's words: `opBackup`, `opRestore`.
+    /// What runs at the moment, in Dgraph's words: `opBackup`, `opRestore`; exports, for which it has none, are `opExport`.
     pub fn ongoing(&self) -> Vec<&'static str> {
         let running = self.inner.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let name = |kind| if kind == JobKind::Backup { "opBackup" } else { "opRestore" };
+        let name = |kind| match kind {
+            JobKind::Backup => "opBackup",
+            JobKind::Restore => "opRestore",
+            JobKind::Export => "opExport",
+        };
         running.iter().map(|(kind, _, _)| name(*kind)).collect()
     }
 
@@ -238,9 +252,10 @@ impl Node {
         self.locations().resolve(at).map_or_else(|_| "an invalid location".into(), |location| location.to_string())
     }
 
-    /// The record of a backup task.
+    /// The record of a task: a backup or an export.
     pub fn task(&self, id: u64) -> Option<JobRecord> {
-        self.inner.jobs.get(JobKind::Backup, id).map(|record| self.with_progress(record))
+        let kinds = [JobKind::Backup, JobKind::Export];
+        kinds.into_iter().find_map(|kind| self.inner.jobs.get(kind, id)).map(|record| self.with_progress(record))
     }
 
     /// The record of a restore.
@@ -357,8 +372,9 @@ impl Node {
     async fn exchange(&self, new: &Path, aside: &Path) -> Result<()> {
         let was_draining = self.inner.draining.swap(true, Ordering::AcqRel);
         let outcome = async {
-            // A running backup ends first: it reads the store that would be closed.
+            // A running backup or export ends first: it reads the store that would be closed.
             let _no_backup = self.inner.backup.lock().await;
+            let _no_export = self.inner.export.lock().await;
             let (node, new, aside) = (self.clone(), new.to_owned(), aside.to_owned());
             task::spawn_blocking(move || node.exchange_blocking(&new, &aside)).await?
         }
@@ -397,7 +413,7 @@ impl Node {
         }
     }
 
-    /// Stops what runs and closes the store: backups in progress are cancelled and leave nothing behind.
+    /// Stops what runs and closes the store: backups and exports in progress are cancelled and leave nothing behind.
     pub async fn close(&self) {
         self.inner.closing.store(true, Ordering::Release);
         for (_, _, progress) in self.inner.running.lock().unwrap_or_else(PoisonError::into_inner).iter() {
@@ -405,6 +421,7 @@ impl Node {
         }
         drop(self.inner.backup.lock().await);
         drop(self.inner.restore.lock().await);
+        drop(self.inner.export.lock().await);
         let store = self.inner.store.write().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(store) = store {
             _ = task::spawn_blocking(move || store.close()).await;

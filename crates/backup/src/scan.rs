@@ -97,7 +97,7 @@ const NICENESS: i32 = 15;
 
 /// Lowers the calling thread's priority, and that of the compression threads it will start: on Linux each thread has its own and hands it
 /// on. Raising it again would need a privilege, so this thread is not one of a pool.
-fn yield_to_writers() {
+pub(crate) fn yield_to_writers() {
     if let Err(err) = rustix::process::setpriority_process(None, NICENESS) {
         tracing::debug!(%err, "the backup runs at the node's own priority");
     }

@@ -15,13 +15,20 @@ use crate::error::{Error, Result};
 const CHUNK_BYTES: usize = 1 << 20;
 
 /// Chunks that may wait for the destination: a slow one slows the scan, and memory stays at 8 MiB.
-const CHUNKS_IN_FLIGHT: usize = 8;
+pub(crate) const CHUNKS_IN_FLIGHT: usize = 8;
 
 /// Takes bytes on a blocking thread and hands them to the upload.
 #[derive(Debug)]
 pub(crate) struct ChunkSink {
     chunk: Vec<u8>,
     chunks: mpsc::Sender<Bytes>,
+}
+
+impl ChunkSink {
+    /// Writes into the channel of an upload.
+    pub(crate) fn new(chunks: mpsc::Sender<Bytes>) -> ChunkSink {
+        ChunkSink { chunk: Vec::new(), chunks }
+    }
 }
 
 impl Write for ChunkSink {
@@ -55,7 +62,7 @@ where
 {
     let mut upload = destination.create(name).await?;
     let (chunks, inbox) = mpsc::channel(CHUNKS_IN_FLIGHT);
-    let producer = task::spawn_blocking(move || produce(ChunkSink { chunk: Vec::new(), chunks }));
+    let producer = task::spawn_blocking(move || produce(ChunkSink::new(chunks)));
     // `pump` owns the receiver: when it fails, the next write of the producer fails and the scan stops.
     let sent = pump(inbox, &mut *upload).await;
     let produced = producer.await.unwrap_or_else(|panic| Err(panic.into()));
@@ -73,7 +80,8 @@ where
     }
 }
 
-async fn pump(mut inbox: mpsc::Receiver<Bytes>, upload: &mut dyn Upload) -> Result<()> {
+/// Hands chunks to the upload until their sender is gone.
+pub(crate) async fn pump(mut inbox: mpsc::Receiver<Bytes>, upload: &mut dyn Upload) -> Result<()> {
     while let Some(chunk) = inbox.recv().await {
         upload.write(chunk).await.map_err(Error::from)?;
     }

@@ -43,6 +43,8 @@ pub(crate) struct Config {
     pub(crate) gzip_level: GzipLevel,
     pub(crate) cache_bytes: usize,
     pub(crate) keep_replaced: Duration,
+    /// Where exports go that name no destination.
+    pub(crate) export_dir: PathBuf,
     pub(crate) log_format: LogFormat,
     pub(crate) sync: bool,
     /// Whether a crash may write the process's memory, with its secrets, to a file.
@@ -149,6 +151,7 @@ impl Config {
             gzip_level: settings.read("gzip-level", gzip_level)?.unwrap_or_default(),
             cache_bytes: settings.read("cache-mb", |text| value::number(text, 1, MAX_CACHE_MB))?.unwrap_or(256) << 20,
             keep_replaced: settings.read("keep-replaced", value::duration)?.unwrap_or(Duration::from_secs(24 * 3600)),
+            export_dir: settings.text("export").filter(|dir| !dir.is_empty()).unwrap_or("export").into(),
             log_format: settings.read("log-format", log_format)?.unwrap_or(LogFormat::Text),
             sync: settings.read("sync", value::switch)?.unwrap_or(true),
             core_dumps: settings.read("core-dumps", value::switch)?.unwrap_or(false),

@@ -60,6 +60,7 @@ fn node_options(config: &Config, key: Option<HeldKey>) -> NodeOptions {
         store: StoreOptions { cache_bytes: config.cache_bytes, sync: config.sync, ..StoreOptions::default() },
         backup: BackupContext { key, archive, locations: Locations::new(config.places.clone()) },
         keep_replaced: config.keep_replaced,
+        export_dir: config.export_dir.clone(),
         key_guard,
     }
 }

@@ -137,6 +137,12 @@ pub(crate) const FLAGS: &[Flag] = &[
         "N",
         "How hard backups are compressed, 1 (fast) to 12 (small) [default: 2]",
     ),
+    flag(
+        "export",
+        "GRAPHDB_EXPORT",
+        "DIR",
+        "Directory of exports that name no destination; made if it is missing [default: export]",
+    ),
     flag("cache-mb", "GRAPHDB_CACHE_MB", "N", "Memory for cached data, in MiB [default: 256]"),
     flag(
         "keep-replaced",
@@ -182,7 +188,6 @@ pub(crate) const IGNORED: &[&str] = &[
     "my",
     "wal",
     "tmp",
-    "export",
     "raft",
     "badger",
     "badger.compression",
