@@ -8,9 +8,9 @@
 //!   0x03 and the language in front keep such tokens apart from untagged ones, as in Dgraph.
 //! - `fulltext` in languages other than English keeps stop words and stems with the snowball stemmers; Dgraph removes stop
 //!   words and has light stemmers for some languages.
-//! - `geo` of polygons: any cover of the shape serves; ours need not have the cells that Dgraph would choose.
 //! - `float` of numbers beyond 64 bits stops at the limits of int64, so that tokens stay in the order of values.
 
+mod cover;
 mod fulltext;
 mod geo;
 mod porter;

@@ -6,20 +6,14 @@ use std::f64::consts::PI;
 use s2::cap::Cap;
 use s2::cellid::CellID;
 use s2::point::Point;
-use s2::region::{Region, RegionCoverer};
 use s2::s1::{Angle, Rad};
 
 use super::TokenError;
+use super::cover::{MAX_LEVEL, MIN_LEVEL, cover};
 use crate::Tokenizer;
 use crate::value::geometry::{EARTH_RADIUS_METERS, Ring, place};
 use crate::value::{Coord, Geo};
 
-/// The coarsest cells that have tokens: some 300 km wide.
-const MIN_LEVEL: u8 = 5;
-/// The finest: some 150 m wide.
-const MAX_LEVEL: u8 = 16;
-/// How many cells cover a polygon, if the coarsest ones are fine enough for so few.
-const MAX_CELLS: usize = 18;
 /// The fewest places of a ring, the last of which is the first.
 const MIN_RING_PLACES: usize = 4;
 
@@ -106,9 +100,4 @@ fn polygon_cover(rings: &[Vec<Coord>]) -> Result<Vec<CellID>, &'static str> {
         Ok(ring) => cover(&ring),
         Err(cap) => cover(&cap), // the ring has no inside
     })
-}
-
-fn cover<R: Region + 'static>(region: &R) -> Vec<CellID> {
-    let coverer = RegionCoverer { min_level: MIN_LEVEL, max_level: MAX_LEVEL, level_mod: 1, max_cells: MAX_CELLS };
-    coverer.covering(region).0
 }

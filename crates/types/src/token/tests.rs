@@ -215,6 +215,15 @@ fn a_server_of_dgraph_wrote_the_same_tokens() {
                  p/055555555 p/0ffc p/0ffd p/0ffd4 p/0ffd7 p/0ffdc p/0ffe4 p/0fff p/0fffc p/0fffd p/0ffff p/1004 p/1aa83 \
                  p/1aa84 p/1aa9 p/1aa9c p/1aa9d p/1aa9f p/1aaa4 p/1aaac p/1aab p/1aac";
     assert_eq!(geo_words(square).join(" "), cover);
+    let triangle = |corner: f64| {
+        let end = corner + 1.0;
+        vec![vec![[corner, corner], [end, corner], [end, end], [corner, corner]]]
+    };
+    let cover = "c/10551 c/10553c c/10555 c/105564 c/10556c c/10ff8c c/10ff94 c/10ffbf c/10ffd c/10fff c/11001 c/110024 \
+                 c/11003c c/110044 c/11005d4 c/11007 c/11560c c/11565c c/11567 c/11569 c/1156a4 c/1156b1 c/1156b7 c/1156bc \
+                 c/1156d c/1156f c/11571f c/115724 c/11572c c/115734 c/11573b c/11aaa7ffc c/11aaac";
+    let found = geo_words(Geo::MultiPolygon(vec![triangle(10.0), triangle(20.0)])).join(" ");
+    assert_eq!(found.split(" p/").next(), Some(cover));
     for (text, lang, terms, stems) in [
         ("Tokyo running ran runs", "", "ran running runs tokyo", "ran run tokyo"),
         ("far away", "", "away far", "awai far"),

@@ -6,8 +6,10 @@ use s2::edge_crossings::{Crossing, EdgeCrosser};
 use s2::point::{ORIGIN, Point, ordered_ccw, point_area};
 use s2::predicates::robust_sign;
 use s2::r3::vector::Vector;
+use s2::rect::Rect;
+use s2::rect_bounder::RectBounder;
 use s2::region::Region;
-use s2::s1::{Angle, Rad};
+use s2::s1::{Angle, Rad, interval};
 
 /// Edges that are passed over together if they are far from what is asked about: borders of countries have 100,000 of them.
 const CHUNK_EDGES: usize = 64;
@@ -19,7 +21,6 @@ pub(crate) struct Ring {
     places: Vec<Point>,
     /// Whether the inside has the point from which crossings are counted.
     has_origin: bool,
-    cap: Cap,
     chunks: Vec<Chunk>,
 }
 
@@ -43,16 +44,15 @@ impl Ring {
         if places.len() > 1 && places.first() == places.last() {
             places.pop();
         }
-        let cap = cap_around(&places);
         let area = signed_area(&places);
         if places.len() < 3 || area == 0.0 {
-            return Err(cap);
+            return Err(cap_around(&places));
         }
         if area < 0.0 {
             places.reverse();
         }
         let chunks = chunks(&[&places[..], &places[..1]].concat());
-        let mut ring = Ring { places, has_origin: false, cap, chunks };
+        let mut ring = Ring { places, has_origin: false, chunks };
         ring.has_origin = ring.contains(&ring.places[1]) != ring.owns_second_place();
         Ok(ring)
     }
@@ -143,8 +143,27 @@ pub(super) fn chunks(path: &[Point]) -> Vec<Chunk> {
 }
 
 impl Region for Ring {
+    /// Around the ring's rectangle of latitudes and longitudes, not around its places: which cells cover a ring depends on it.
     fn cap_bound(&self) -> Cap {
-        self.cap.clone()
+        self.rect_bound().cap_bound()
+    }
+
+    fn rect_bound(&self) -> Rect {
+        let mut bounder = RectBounder::new();
+        let places = self.places.iter().chain(&self.places[..1]);
+        places.for_each(|place| bounder.add_point(place));
+        let mut bound = bounder.get_bound();
+        let [north, south] = [1.0, -1.0].map(|z| self.contains(&Point::from_coords(0.0, 0.0, z)));
+        if north || south {
+            bound.lng = interval::FULL;
+        }
+        if north {
+            bound.lat.hi = FRAC_PI_2;
+        }
+        if south {
+            bound.lat.lo = -FRAC_PI_2;
+        }
+        bound
     }
 
     fn contains_cell(&self, cell: &Cell) -> bool {
