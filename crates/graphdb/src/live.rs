@@ -9,11 +9,14 @@
 //! Every node has its uid before it is sent, so a transaction can be sent again without harm, whatever became of the first attempt.
 
 mod batch;
+mod gql;
 mod input;
 mod json;
 mod load;
 mod names;
+mod namespaces;
 mod rdf;
+mod schema;
 mod send;
 mod xidmap;
 
@@ -28,26 +31,35 @@ use clap::{Args, ValueEnum};
 use crate::client::Client;
 use crate::progress::{Reporter, Stand, grouped};
 use input::Input;
+use load::Before;
+use namespaces::Namespaces;
 use send::Tally;
 
 /// Loads RDF or JSON into a running node, in transactions, and maps names of nodes to uids.
 ///
 /// Blank nodes (_:name) and IRIs (<http://…>) are the same node in all files of one run, and with --xidmap in all runs.
 /// Numbers in angle brackets (<0x1a>) are uids, unless --new-uids asks for new ones.
+///
+/// The folder of an export is loaded with its schema and its GraphQL schema, each namespace into its own.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   graphdb live -f films.rdf.gz -s films.schema
   graphdb live -f 2024.rdf,2025.rdf,/data/exports --alpha http://10.1.2.3:8080 --xidmap names.tsv
+  graphdb live -f exports/dgraph.r17.u0104.2257
   zcat dump.nq.gz | graphdb live -f - --ignore-errors")]
 pub(crate) struct LiveArgs {
     /// Files and directories to load, plain or gzip; - is standard input
     #[arg(short, long, value_name = "FILE", env = "GRAPHDB_FILES", value_delimiter = ',', required = true)]
     files: Vec<PathBuf>,
 
-    /// Schema to apply first
-    #[arg(short, long, value_name = "FILE", env = "GRAPHDB_SCHEMA")]
-    schema: Option<PathBuf>,
+    /// Schemas to apply first, written by hand or exported [default: those in the folders of exports]
+    #[arg(short, long, value_name = "FILE", env = "GRAPHDB_SCHEMA", value_delimiter = ',')]
+    schema: Vec<PathBuf>,
+
+    /// GraphQL schemas to keep, as exported or as SDL [default: those in the folders of exports]
+    #[arg(short, long, value_name = "FILE", env = "GRAPHDB_GRAPHQL_SCHEMA", value_delimiter = ',')]
+    graphql_schema: Vec<PathBuf>,
 
     /// The node
     #[arg(short, long, value_name = "URL", env = "GRAPHDB_ALPHA", default_value = "http://127.0.0.1:8080")]
@@ -94,17 +106,21 @@ pub(crate) enum Format {
 }
 
 /// Runs `graphdb live`.
-pub(crate) fn run(args: LiveArgs) -> anyhow::Result<()> {
+pub(crate) fn run(mut args: LiveArgs) -> anyhow::Result<()> {
     let inputs = Input::find(&args.files, args.format)?;
     let client = Client::new(&args.alpha, args.auth_token_file.as_deref())?;
-    if let Some(schema) = &args.schema {
-        apply_schema(&client, schema)?;
+    add_schemas_of_exports(&mut args)?;
+    let mut namespaces = Namespaces::default();
+    let mut passwords = schema::apply(&client, &args.schema, &mut namespaces)?;
+    if inputs.iter().any(|input| input.format == Format::Json) {
+        passwords.extend(schema::passwords_of(&client)?);
     }
+    let before = Before { namespaces, passwords };
     let begin = Instant::now();
     let tally = Arc::new(Tally::default());
     let loaded = {
         let _reporter = show(Arc::clone(&tally), input::total_bytes(&inputs), begin);
-        load::load(&args, &inputs, client, &tally)
+        load::load(&args, &inputs, client.another(), before, &tally)
     };
     let left_out = tally.left_out();
     for fault in &left_out.first {
@@ -113,7 +129,9 @@ pub(crate) fn run(args: LiveArgs) -> anyhow::Result<()> {
     if left_out.count > left_out.first.len() as u64 {
         eprintln!("left out: {} more", left_out.count - left_out.first.len() as u64);
     }
-    let nodes = loaded.with_context(|| format!("live: {} N-Quads were loaded before", tally.nquads()))?;
+    let (nodes, mut namespaces) =
+        loaded.with_context(|| format!("live: {} N-Quads were loaded before", tally.nquads()))?;
+    gql::apply(&client, &args.graphql_schema, &mut namespaces)?;
     let seconds = begin.elapsed().as_secs_f64();
     let (nquads, retries) = (tally.nquads(), tally.retries());
     let rate = nquads as f64 / seconds.max(1e-9);
@@ -124,14 +142,21 @@ pub(crate) fn run(args: LiveArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn apply_schema(client: &Client, path: &std::path::Path) -> anyhow::Result<()> {
-    let text = input::read_whole(path).with_context(|| format!("read schema {}", path.display()))?;
-    let applied = client.post("/alter", "application/dql", &text);
-    applied.with_context(|| format!("apply schema {}", path.display()))?;
-    if std::io::stderr().is_terminal() {
-        eprintln!("applied schema {}", path.display());
+/// The schemas that lie beside exported data, unless others were named.
+fn add_schemas_of_exports(args: &mut LiveArgs) -> anyhow::Result<()> {
+    for (named, what) in [(&mut args.schema, "schema"), (&mut args.graphql_schema, "gql_schema")] {
+        if named.is_empty() {
+            *named = input::beside_exports(&args.files, what)?;
+        }
     }
     Ok(())
+}
+
+/// Says what was done to somebody who watches.
+fn tell(done: &str) {
+    if std::io::stderr().is_terminal() {
+        eprintln!("{done}");
+    }
 }
 
 fn show(tally: Arc<Tally>, total_bytes: Option<u64>, begin: Instant) -> Reporter {

@@ -97,6 +97,26 @@ fn in_directory(dir: &Path, format: Option<Format>) -> anyhow::Result<Vec<Input>
     paths.iter().map(|path| Input::of_file(path, format)).collect()
 }
 
+/// The files `g01.<what>` or `g01.<what>.gz` in those of `paths` that are directories, by name.
+pub(crate) fn beside_exports(paths: &[PathBuf], what: &str) -> anyhow::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for dir in paths.iter().filter(|path| path.is_dir()) {
+        let list = || -> io::Result<Vec<PathBuf>> { fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect() };
+        let mut inside = list().with_context(|| format!("list {}", dir.display()))?;
+        inside.retain(|path| is_of_export(path, what));
+        inside.sort();
+        found.extend(inside);
+    }
+    Ok(found)
+}
+
+fn is_of_export(path: &Path, what: &str) -> bool {
+    let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return false };
+    let group = name.strip_suffix(".gz").unwrap_or(name).strip_suffix(what).and_then(|head| head.strip_suffix('.'));
+    let number = group.and_then(|group| group.strip_prefix('g')).unwrap_or_default();
+    !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) && path.is_file()
+}
+
 fn format_of(path: &Path) -> Option<Format> {
     let name = path.file_name()?.to_str()?.to_lowercase();
     let ending = name.strip_suffix(".gz").unwrap_or(&name).rsplit_once('.')?.1.to_owned();
@@ -217,6 +237,20 @@ mod tests {
         assert!(names[0].ends_with("a.json.gz") && names[1].ends_with("b.rdf") && names.len() == 2, "{names:?}");
         assert!(Input::find(&[dir.path().join("notes.txt")], None).is_err());
         assert!(Input::find(&[dir.path().join("missing.rdf")], None).is_err());
+    }
+
+    #[test]
+    fn only_the_names_of_exports_are_schemas_of_a_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["g02.schema", "g01.schema.gz", "films.schema", "g1x.schema", "g01.gql_schema.gz", "g01.rdf.gz"] {
+            fs::write(dir.path().join(name), "").unwrap();
+        }
+        let found = |what: &str| -> Vec<String> {
+            let paths = beside_exports(&[dir.path().to_owned(), dir.path().join("films.schema")], what).unwrap();
+            paths.iter().map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect()
+        };
+        assert_eq!(found("schema"), ["g01.schema.gz", "g02.schema"]);
+        assert_eq!(found("gql_schema"), ["g01.gql_schema.gz"]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead};
 
-use graphdb_query::json::{NewNames, parse};
+use graphdb_query::json::{NewNames, parse, parse_records};
 use graphdb_query::nquad::{NodeRef, Op};
 
 use super::rdf::{Fault, Sink};
@@ -24,7 +24,7 @@ pub(crate) fn read<S: Sink>(input: impl BufRead, names: &mut NewNames, sink: &mu
             sink.fault(Fault { line, column, message: "the text is not UTF-8".into() })?;
             continue;
         };
-        match parse(text, Op::Set, names) {
+        match parse_records(text, names) {
             Ok(nquads) => nquads.into_iter().try_for_each(|nquad| sink.statement(nquad, line))?,
             Err(error) => {
                 // Places in the object, moved to where it begins.
@@ -55,7 +55,7 @@ enum Next<'a> {
 enum Between {
     /// At the very beginning: an array or an object.
     Begin,
-    /// Objects without an array around them.
+    /// Objects without an array around them, with or without commas between them.
     Loose,
     /// In an array, behind `[` or a comma; the first also allows the end.
     FirstItem,
@@ -99,6 +99,7 @@ impl<R: BufRead> Objects<R> {
                 (b'[', Begin) => FirstItem,
                 (b']', FirstItem | Comma) => Done,
                 (b',', Comma) => Item,
+                (b',', Loose) => Loose, // exports of some versions of Dgraph forget the brackets around their items
                 (b'{', Begin | Loose | FirstItem | Item) => {
                     self.between = if matches!(self.between, Begin | Loose) { Loose } else { Comma };
                     return self.object(line, column);
@@ -182,6 +183,7 @@ mod tests {
         for text in [
             "[{\"a\":1},\n{\"b\":{\"c\":\"}\\\"]\"}}]\n",
             "{\"a\":1}\n{\"b\":{\"c\":\"}\\\"]\"}}",
+            "  {\"a\":1},\n  {\"b\":{\"c\":\"}\\\"]\"}}",
             "\u{feff}[ {\"a\":1} ,\n {\"b\":{\"c\":\"\"}}]",
         ] {
             let (statements, faults) = read_all(text);

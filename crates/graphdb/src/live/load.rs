@@ -1,6 +1,6 @@
 //! The way of a statement from the input into a batch: its names become uids.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
@@ -8,23 +8,38 @@ use std::thread;
 
 use anyhow::{Context as _, anyhow};
 use graphdb_query::json::NewNames;
+use graphdb_query::mutation::is_password_hash;
 use graphdb_query::nquad::{NQuad, NodeRef, Object};
-use graphdb_types::Uid;
+use graphdb_types::{Namespace, Predicate, Uid, ValType};
 
 use super::batch::Batch;
 use super::input::Input;
 use super::names::{NameTable, Uids};
+use super::namespaces::Namespaces;
 use super::rdf::{Fault, Sink};
 use super::send::{Outbox, Tally};
 use super::xidmap::XidMap;
 use super::{Format, LiveArgs, json, rdf};
 use crate::client::Client;
 
-/// Loads the inputs and returns how many nodes got a uid.
+/// What is known of the node when loading begins.
+pub(crate) struct Before {
+    pub(crate) namespaces: Namespaces,
+    /// Predicates of type password: a hash in JSON, which has no types, is not to be hashed again.
+    pub(crate) passwords: HashSet<Predicate>,
+}
+
+/// Loads the inputs and returns how many nodes got a uid, and the namespaces that there are now.
 ///
 /// # Errors
 /// The first thing that cannot be read, mapped or sent. Transactions that were committed before stay.
-pub(crate) fn load(args: &LiveArgs, inputs: &[Input], client: Client, tally: &Arc<Tally>) -> anyhow::Result<u64> {
+pub(crate) fn load(
+    args: &LiveArgs,
+    inputs: &[Input],
+    client: Client,
+    before: Before,
+    tally: &Arc<Tally>,
+) -> anyhow::Result<(u64, Namespaces)> {
     let outbox = Outbox::new(tally, args.ignore_errors);
     thread::scope(|scope| {
         let (mut lanes, mut threads) = (Vec::new(), Vec::new());
@@ -34,7 +49,7 @@ pub(crate) fn load(args: &LiveArgs, inputs: &[Input], client: Client, tally: &Ar
             threads.push(scope.spawn(move || outbox.send_all(&client, batches)));
             lanes.push(Lane { batch: Batch::default(), sender });
         }
-        let read = Loader::new(args, &client, lanes, &outbox).and_then(|loader| loader.read(inputs, tally));
+        let read = Loader::new(args, &client, before, lanes, &outbox).and_then(|loader| loader.read(inputs, tally));
         // What was refused is the better explanation for a reading that stopped.
         for thread in threads {
             thread.join().map_err(|_| anyhow!("a sending thread panicked"))??;
@@ -54,6 +69,10 @@ struct Lane {
 }
 
 struct Loader<'a, L> {
+    client: &'a Client,
+    namespaces: Namespaces,
+    passwords: HashSet<Predicate>,
+    format: Format,
     names: NameTable,
     /// Names that were there before.
     known: usize,
@@ -78,15 +97,20 @@ impl<'a> Loader<'a, Lease<'a>> {
     fn new(
         args: &LiveArgs,
         client: &'a Client,
+        before: Before,
         lanes: Vec<Lane>,
         outbox: &'a Outbox<'a>,
     ) -> anyhow::Result<Loader<'a, Lease<'a>>> {
         let mut names = NameTable::default();
         let xidmap = args.xidmap.as_deref().map(|path| XidMap::open(path, &mut names)).transpose()?;
         Ok(Loader {
+            client,
+            namespaces: before.namespaces,
+            passwords: before.passwords,
+            format: Format::Rdf,
             known: names.len(),
             names,
-            uids: Uids::new(Box::new(|count| lease(client, count))),
+            uids: Uids::new(Box::new(|count| assign(client, "uids", count))),
             xidmap,
             new_uids: args.new_uids,
             lanes,
@@ -102,17 +126,18 @@ impl<'a> Loader<'a, Lease<'a>> {
 }
 
 impl<L: FnMut(u64) -> anyhow::Result<(u64, u64)>> Loader<'_, L> {
-    fn read(mut self, inputs: &[Input], tally: &Arc<Tally>) -> anyhow::Result<u64> {
+    fn read(mut self, inputs: &[Input], tally: &Arc<Tally>) -> anyhow::Result<(u64, Namespaces)> {
         for input in inputs {
             self.read_file(input, tally)?;
             (0..self.lanes.len()).try_for_each(|lane| self.flush(lane))?;
         }
-        Ok((self.names.len() - self.known) as u64 + self.nameless)
+        Ok(((self.names.len() - self.known) as u64 + self.nameless, self.namespaces))
     }
 
     fn read_file(&mut self, input: &Input, tally: &Arc<Tally>) -> anyhow::Result<()> {
         let chunks = input.open(tally)?;
         self.file = input.name().into();
+        self.format = input.format;
         let read = match input.format {
             Format::Rdf => rdf::read(chunks, self),
             Format::Json => {
@@ -134,10 +159,27 @@ impl<L: FnMut(u64) -> anyhow::Result<(u64, u64)>> Loader<'_, L> {
         if let Object::Node(node) = &nquad.object {
             nquad.object = Object::Node(NodeRef::Uid(self.uid(node)?));
         }
+        if nquad.namespace != Namespace::ROOT {
+            self.namespaces.make(self.client, nquad.namespace)?;
+        }
+        if self.format == Format::Json {
+            self.keep_hash(&mut nquad);
+        }
         let lane = lane_of(subject, self.lanes.len());
         let batch = &mut self.lanes[lane].batch;
         batch.push(&nquad, &self.file, line)?;
         if batch.is_full(self.batch_nquads) { self.flush(lane) } else { Ok(()) }
+    }
+
+    /// Says of a password's hash that it is one.
+    fn keep_hash(&self, nquad: &mut NQuad<'_>) {
+        let Object::Literal { text, declared } = &mut nquad.object else { return };
+        if !self.passwords.is_empty() && is_password_hash(text) {
+            let predicate = Predicate { namespace: nquad.namespace, name: nquad.predicate.as_ref().into() };
+            if self.passwords.contains(&predicate) {
+                *declared = Some(ValType::Password);
+            }
+        }
     }
 
     fn flush(&mut self, lane: usize) -> anyhow::Result<()> {
@@ -239,8 +281,9 @@ impl From<io::Error> for Ended {
     }
 }
 
-fn lease(client: &Client, count: u64) -> anyhow::Result<(u64, u64)> {
-    let answer = client.get(&format!("/assign?what=uids&num={count}"))?;
+/// Takes numbers from the node and returns the first and the last.
+pub(crate) fn assign(client: &Client, what: &str, count: u64) -> anyhow::Result<(u64, u64)> {
+    let answer = client.get(&format!("/assign?what={what}&num={count}"))?;
     let number = |key: &str| answer[key].as_str().and_then(|text| text.parse().ok()).or_else(|| answer[key].as_u64());
     let ids = number("startId").zip(number("endId"));
     ids.with_context(|| format!("{}/assign answered without ids: {answer}", client.base()))
@@ -256,11 +299,16 @@ mod tests {
     use super::*;
 
     /// What is sent for lines of RDF, uids given out from 0x64 on.
-    fn mapped(lines: &[&str], new_uids: bool) -> String {
+    fn mapped(lines: &[&str], format: Format, new_uids: bool) -> String {
         let (sender, receiver): (_, Receiver<Batch>) = sync_channel(1);
         let tally = Tally::default();
         let outbox = Outbox::new(&tally, false);
+        let client = Client::new("127.0.0.1:1", None).unwrap();
         let mut loader = Loader {
+            client: &client,
+            namespaces: Namespaces::default(),
+            passwords: HashSet::from([Predicate::root("pass")]),
+            format,
             names: NameTable::default(),
             known: 0,
             uids: Uids::new(|count| Ok((100, 99 + count))),
@@ -285,14 +333,28 @@ mod tests {
 
     #[test]
     fn names_become_uids_and_the_same_name_the_same_uid() {
-        let body = mapped(&["_:a <p> <http://a> .", "<http://a> <p> _:a .", "<a> <q> \"v\"@en (f=1) ."], false);
+        let body =
+            mapped(&["_:a <p> <http://a> .", "<http://a> <p> _:a .", "<a> <q> \"v\"@en (f=1) ."], Format::Rdf, false);
         assert_eq!(body, "{ set {\n<0x64> <p> <0x65> .\n<0x65> <p> <0x64> .\n<0x66> <q> \"v\"@en (f=1) .\n}}");
     }
 
     #[test]
     fn uids_stay_unless_new_ones_are_asked_for() {
         let lines = ["<0x1a> <p> <26> .", "<_:a> <p> _:a ."];
-        assert_eq!(mapped(&lines, false), "{ set {\n<0x1a> <p> <0x1a> .\n<0x64> <p> <0x64> .\n}}");
-        assert_eq!(mapped(&lines, true), "{ set {\n<0x64> <p> <0x64> .\n<0x65> <p> <0x65> .\n}}");
+        assert_eq!(mapped(&lines, Format::Rdf, false), "{ set {\n<0x1a> <p> <0x1a> .\n<0x64> <p> <0x64> .\n}}");
+        assert_eq!(mapped(&lines, Format::Rdf, true), "{ set {\n<0x64> <p> <0x64> .\n<0x65> <p> <0x65> .\n}}");
+    }
+
+    #[test]
+    fn a_hash_in_json_is_said_to_be_one_if_its_predicate_is_a_password() {
+        const HASH: &str = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy";
+        let lines = ["pass", "name"].map(|name| format!("<0x1> <{name}> \"{HASH}\"^^<xs:string> ."));
+        let lines = lines.each_ref().map(String::as_str);
+        let as_text = lines.join("\n");
+        assert_eq!(mapped(&lines, Format::Rdf, false), format!("{{ set {{\n{as_text}\n}}}}"));
+        let kept = as_text.replacen("xs:string", "xs:password", 1);
+        assert_eq!(mapped(&lines, Format::Json, false), format!("{{ set {{\n{kept}\n}}}}"));
+        let short = ["<0x1> <pass> \"secret99\"^^<xs:string> ."];
+        assert!(mapped(&short, Format::Json, false).contains("xs:string"), "a password itself is hashed");
     }
 }
