@@ -28,9 +28,10 @@ demo: build ## load a sample graph, back it up, change it, restore it, and show 
 test: setup test-servers ## run all tests and count them
 	@scripts/count-tests.sh
 
-test-full: setup ## run all tests, those too that take long, against every server that can be had
+test-full: setup ## run all tests, those too that take long, against every server that can be had; fuzz the decoders
 	@scripts/test-servers.sh --full
 	@scripts/count-tests.sh -- --include-ignored
+	@scripts/fuzz.sh
 
 check: setup test-servers ## formatting, lints, licences, documentation, tests: what a change has to pass
 	cargo fmt --all -- --check
