@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use graphdb_types::value::write_json_string;
-use graphdb_types::{Namespace, PredicateSchema, Schema, TypeDef};
+use graphdb_types::{Namespace, PredicateSchema, Schema, TypeDef, VectorIndex};
 
 use super::sink::{ObjectText, Sink as _};
 use crate::dql::ast::SchemaQuery;
@@ -52,12 +52,8 @@ fn predicate(question: &SchemaQuery, name: &str, known: &PredicateSchema, out: &
     object.member("predicate", |out| text(name, out));
     object.member("type", |out| asked("type") && text(known.value_type.name(), out));
     object.member("index", |out| flag(asked("index") && !known.tokenizers.is_empty(), out));
-    object.member("tokenizer", |out| {
-        asked("tokenizer")
-            && list(out, known.tokenizers.clone(), |tokenizer, out| {
-                text(tokenizer.name(), out);
-            })
-    });
+    object
+        .member("tokenizer", |out| asked("tokenizer") && list(out, tokenizers(known), |name, out| _ = text(name, out)));
     object.member("reverse", |out| flag(asked("reverse") && known.reverse, out));
     object.member("count", |out| flag(asked("count") && known.count, out));
     object.member("list", |out| flag(asked("list") && known.list, out));
@@ -65,6 +61,34 @@ fn predicate(question: &SchemaQuery, name: &str, known: &PredicateSchema, out: &
     object.member("lang", |out| flag(asked("lang") && known.lang, out));
     // The member is asked for by another name than it is answered under, as in Dgraph.
     object.member("no_conflict", |out| flag(asked("noconflict") && known.no_conflict, out));
+    object.member("unique", |out| flag(asked("unique") && known.unique, out));
+    object.member("index_specs", |out| {
+        asked("vector_specs") && list(out, known.vector_indexes.clone(), |index, out| vector_index(index, out))
+    });
+    object.close();
+}
+
+/// Names of tokenizers; a vector index is named with its options, as in Dgraph.
+fn tokenizers(known: &PredicateSchema) -> Vec<String> {
+    let vector = |index: &VectorIndex| {
+        let options: Vec<_> = index.options.iter().map(|(key, value)| format!("{key:?}:{value:?}")).collect();
+        format!("{}({})", index.name, options.join(","))
+    };
+    let names = known.tokenizers.iter().map(|tokenizer| tokenizer.name().to_owned());
+    names.chain(known.vector_indexes.iter().map(vector)).collect()
+}
+
+fn vector_index(index: &VectorIndex, out: &mut String) {
+    let mut object = ObjectText::open(out);
+    object.member("name", |out| text(&index.name, out));
+    object.member("options", |out| {
+        list(out, index.options.clone(), |(key, value), out| {
+            let mut option = ObjectText::open(out);
+            option.member("key", |out| text(key, out));
+            option.member("value", |out| text(value, out));
+            option.close();
+        })
+    });
     object.close();
 }
 
