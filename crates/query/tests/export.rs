@@ -293,7 +293,8 @@ fn lines_of_dgraph_are_read_as_they_are_meant() {
     let mut expected: Vec<&str> = lines.lines().collect();
     let again = String::from_utf8(again).unwrap();
     let mut again: Vec<&str> = again.lines().collect();
-    (expected.sort_unstable(), again.sort_unstable());
+    expected.sort_unstable();
+    again.sort_unstable();
     assert_eq!(again, expected);
     assert!(graph.list(&named(0, ValType::String, ".lang"), Uid(1)).is_empty(), "the root has none of it");
 }
