@@ -47,7 +47,7 @@ pub use directory::lock_file;
 pub use edge::{Edge, EdgeObject, EdgeOp};
 pub use error::{Error, Result};
 pub use log::{LogEntry, LogRecord};
-pub use meta::{Identity, Lease, Leased};
+pub use meta::{Identity, Lease, Leased, Restored};
 pub use scan::{Changes, ScanEntry, ScanValue, StoreSnapshot};
 pub use schema_history::initial_schema;
 pub use store::{Store, StoreOptions, StoreStats};

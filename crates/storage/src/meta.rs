@@ -26,6 +26,22 @@ pub struct Parent {
     pub epoch: u64,
     /// The timestamp that was restored.
     pub read_ts: u64,
+    /// The backup whose whole state was restored; `None` of a part, and where an older version restored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored: Option<Restored>,
+}
+
+/// The backup that a store began as: the series up to it, or one namespace of that.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restored {
+    /// The series.
+    pub backup_id: String,
+    /// The newest backup of it that was restored.
+    pub backup_num: u64,
+    /// The one namespace that was taken, and the number it got.
+    pub tenant: Option<(u64, u64)>,
+    /// The newest commit of the store as it was built: if there is a newer one, it was changed since.
+    pub read_ts: u64,
 }
 
 impl Identity {
@@ -37,8 +53,15 @@ impl Identity {
     /// The life that begins by restoring a backup of `database_id` at `read_ts`. `also_above` is an epoch that must be passed too: that
     /// of the store a restore replaces.
     pub fn restored(database_id: &str, epoch: u64, read_ts: Ts, also_above: u64) -> Identity {
-        let parent = Some(Parent { epoch, read_ts: read_ts.0 });
+        let parent = Some(Parent { epoch, read_ts: read_ts.0, restored: None });
         Identity { database_id: database_id.to_owned(), epoch: next_epoch(epoch.max(also_above)), parent }
+    }
+}
+
+impl Identity {
+    /// The backup that this life began as.
+    pub fn restored_from(&self) -> Option<&Restored> {
+        self.parent.as_ref()?.restored.as_ref()
     }
 }
 
