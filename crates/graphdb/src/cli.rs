@@ -8,12 +8,13 @@ use clap::{Parser, Subcommand};
 use crate::backup::BackupArgs;
 use crate::check::CheckArgs;
 use crate::config::{LogFormat, ServeFlags};
+use crate::export::ExportArgs;
 use crate::health::HealthArgs;
 use crate::live::LiveArgs;
 use crate::lsbackup::LsbackupArgs;
 use crate::restore::RestoreArgs;
 use crate::sample::SampleArgs;
-use crate::{argv, backup, check, failure, health, live, log, lsbackup, restore, sample, serve};
+use crate::{argv, backup, check, export, failure, health, live, log, lsbackup, restore, sample, serve};
 
 /// A graph database node whose data can always be got back.
 #[derive(Debug, Parser)]
@@ -50,6 +51,9 @@ enum Command {
     Check(CheckArgs),
     /// Restore a backup into directories that a node can then serve (offline)
     Restore(Box<RestoreArgs>),
+    /// Export a backup as text: RDF or JSON, with its schema (offline)
+    #[command(visible_alias = "export_backup")]
+    ExportBackup(Box<ExportArgs>),
     /// Write a graph of films to try graphdb with
     Sample(SampleArgs),
     /// Say whether a node is healthy, by exit code
@@ -86,6 +90,7 @@ fn execute(command: Command) -> anyhow::Result<()> {
         Command::Lsbackup(args) => lsbackup::run(args),
         Command::Check(args) => check::run(args),
         Command::Restore(args) => restore::run(*args),
+        Command::ExportBackup(args) => export::run(*args),
         Command::Sample(args) => sample::run(args),
         Command::Health(args) => health::run(args),
         Command::Version => {
@@ -116,7 +121,8 @@ mod tests {
                 }
                 let variable = arg.get_env().and_then(|name| name.to_str()).unwrap_or_default();
                 let name = long.replace('-', "_").to_uppercase();
-                let own = [format!("GRAPHDB_{name}"), format!("GRAPHDB_{}_{name}", command.get_name().to_uppercase())];
+                let command_name = command.get_name().replace('-', "_").to_uppercase();
+                let own = [format!("GRAPHDB_{name}"), format!("GRAPHDB_{command_name}_{name}")];
                 assert!(own.iter().any(|own| own == variable), "{} --{long}: {variable:?}", command.get_name());
             }
         }

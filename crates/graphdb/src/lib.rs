@@ -10,6 +10,7 @@ mod log;
 
 mod config;
 mod keys;
+mod parts;
 mod places;
 mod serve;
 
@@ -19,6 +20,7 @@ mod scratch;
 
 mod backup;
 mod check;
+mod export;
 mod health;
 mod live;
 mod lsbackup;

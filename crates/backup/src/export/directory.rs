@@ -168,7 +168,9 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let at_work = Staging::create(parent.path(), "dgraph.r1").unwrap();
         let (left, young) = (format!("{STAGING_PREFIX}1-0"), format!("{STAGING_PREFIX}1-1"));
-        [&left, &young].map(|name| fs::create_dir(parent.path().join(name)).unwrap());
+        for name in [&left, &young] {
+            fs::create_dir(parent.path().join(name)).unwrap();
+        }
         let old = SystemTime::now() - 2 * UNLOCKED_FOR;
         for dir in [parent.path().join(&left), at_work.dir.clone()] {
             File::open(dir).unwrap().set_modified(old).unwrap();

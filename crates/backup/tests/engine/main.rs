@@ -6,6 +6,7 @@ mod places;
 mod support;
 
 mod damage;
+mod exports;
 mod faults;
 mod histories;
 mod node;
