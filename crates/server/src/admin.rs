@@ -4,6 +4,7 @@
 mod access;
 mod dates;
 mod document;
+mod export;
 mod graphiql;
 mod inputs;
 mod legacy;

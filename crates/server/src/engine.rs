@@ -1,12 +1,13 @@
 //! Every call to the backup engine, in the words of the endpoints.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use graphdb_backup::{
-    BackupDone, BackupListing, BackupRequest, JobKind, JobRecord, JobStatus, LocationRequest, SeriesRequest,
+    BackupDone, BackupListing, BackupRequest, ExportDone, ExportRequest, JobKind, JobRecord, JobStatus,
+    LocationRequest, SeriesRequest,
 };
-use graphdb_types::with_causes;
+use graphdb_types::{Namespace, with_causes};
 
 use crate::keys::{KeyLocation, KeyReader};
 
@@ -88,6 +89,7 @@ pub(crate) struct Task {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TaskKind {
     Backup,
+    Export,
     Unknown,
 }
 
@@ -101,7 +103,11 @@ pub(crate) enum TaskStatus {
 
 impl From<JobRecord> for Task {
     fn from(record: JobRecord) -> Task {
-        let kind = if record.kind == JobKind::Backup { TaskKind::Backup } else { TaskKind::Unknown };
+        let kind = match record.kind {
+            JobKind::Backup => TaskKind::Backup,
+            JobKind::Export => TaskKind::Export,
+            JobKind::Restore => TaskKind::Unknown,
+        };
         let status = match record.status {
             JobStatus::Running => TaskStatus::Running,
             JobStatus::Success => TaskStatus::Success,
@@ -123,6 +129,18 @@ pub(crate) fn completed(done: &BackupDone) -> String {
         Some(note) => format!("Backup completed. {note}"),
         None => "Backup completed.".into(),
     }
+}
+
+/// Exports the database; answers when the export is complete.
+pub(crate) async fn export(node: &Node, request: ExportRequest) -> Result<ExportDone, Why> {
+    node.export(request).await.map_err(|error| with_causes(&error))
+}
+
+/// How many namespaces beside the root's have predicates.
+pub(crate) fn other_namespaces(node: &Node) -> Result<usize, Why> {
+    let schema = node.any_store().map_err(|error| with_causes(&error))?.schema();
+    let all: BTreeSet<Namespace> = schema.predicates.keys().map(|predicate| predicate.namespace).collect();
+    Ok(all.into_iter().filter(|namespace| *namespace != Namespace::ROOT).count())
 }
 
 /// The backups at a location.

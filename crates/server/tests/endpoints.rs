@@ -6,6 +6,7 @@ mod endpoints {
     mod admin;
     mod backup;
     mod client;
+    mod export;
     mod node;
     mod schema;
     mod security;

@@ -3,6 +3,7 @@ use graphdb_backup::{BackupDone, LocationRequest};
 use graphdb_storage::Leased;
 use graphdb_types::with_causes;
 
+use super::export::{self, ExportInput, ExportPayload};
 use super::inputs::{AssignInput, AssignKind, BackupInput, RestoreInput};
 use super::legacy::SHUTTING_DOWN;
 use super::outputs::{
@@ -66,6 +67,16 @@ impl Mutation {
         let id = u64::try_from(restore_id).map_err(|_| "restoreId must not be below zero")?;
         engine::rollback(&app(ctx)?.node, id).await?;
         Ok(Some(RollbackRestorePayload { response: Response::success("Restore rolled back.") }))
+    }
+
+    /// Exports the database as text, as it is now, and answers when the export is complete: N-Quads or JSON, schema and GraphQL schema in a
+    /// new folder, which appears when all of it is there.
+    async fn export(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to export, how, and where to.")] input: ExportInput,
+    ) -> Result<Option<ExportPayload>> {
+        Ok(Some(export::export(app(ctx)?, input).await?))
     }
 
     /// Refuses queries, mutations and alterations, or takes them again. Administration goes on.

@@ -136,6 +136,7 @@ impl From<engine::TaskKind> for TaskKind {
     fn from(kind: engine::TaskKind) -> TaskKind {
         match kind {
             engine::TaskKind::Backup => TaskKind::Backup,
+            engine::TaskKind::Export => TaskKind::Export,
             engine::TaskKind::Unknown => TaskKind::Unknown,
         }
     }
@@ -269,7 +270,7 @@ pub(crate) struct NodeState {
     uptime: Option<Int64>,
     /// When it was last heard of, in Unix seconds.
     last_echo: Option<Int64>,
-    /// What it is busy with besides requests, as in opBackup or opRestore.
+    /// What it is busy with besides requests, as in opBackup, opRestore or opExport.
     ongoing: Option<Vec<String>>,
     /// Predicates whose indexes are being built.
     indexing: Option<Vec<String>>,

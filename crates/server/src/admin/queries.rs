@@ -50,7 +50,7 @@ impl Query {
         Ok(Some(Config { cache_mb: Some(cache_bytes as f64 / f64::from(1 << 20)) }))
     }
 
-    /// How far a task is, such as a backup.
+    /// How far a task is: a backup or an export.
     async fn task(
         &self,
         ctx: &Context<'_>,

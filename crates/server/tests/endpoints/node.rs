@@ -61,7 +61,8 @@ impl TestNode {
 
     pub(crate) fn with(config: ServerConfig) -> TestNode {
         let dir = tempfile::tempdir().unwrap();
-        let node = Node::open(&dir.path().join("p"), NodeOptions::default()).unwrap();
+        let options = NodeOptions { export_dir: dir.path().join("exports"), ..NodeOptions::default() };
+        let node = Node::open(&dir.path().join("p"), options).unwrap();
         let router = graphdb_server::router(node.clone(), config);
         TestNode { node, router, peer: "127.0.0.1:40000".parse().unwrap(), dir }
     }
