@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Instant;
 
 use graphdb_archive::{BLOCK_BYTES, FrameWriter, GzipLevel, KeyValue, user_meta};
-use graphdb_backup::{BackupRequest, Progress, backup};
+use graphdb_backup::{BackupRequest, BackupTerms, Progress, backup};
 use graphdb_storage::{ScanValue, Store};
 use graphdb_types::BackupKey;
 
@@ -29,7 +29,10 @@ pub(crate) fn measure(graph: &Graph, table: &mut Table) {
     let alone = best_of(3, || compress(&frames));
     drop(frames);
     let destination = graph.dir.path().join("backups");
-    let request = BackupRequest { destination: destination.display().to_string().into(), force_full: true };
+    let request = BackupRequest {
+        destination: destination.display().to_string().into(),
+        terms: BackupTerms { force_full: true, compat: None },
+    };
     let mut stored_bytes = 0;
     let mut memory = 0;
     let pipeline = best_of(3, || {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use graphdb_backup::{BackupRequest, Progress, backup};
+use graphdb_backup::{BackupRequest, BackupTerms, Progress, backup};
 use graphdb_storage::{
     Alter, BuildOptions, BuiltStore, Edge, EdgeObject, EdgeOp, Identity, SchemaChange, Store, StoreBuilder,
     StoreOptions, StoredEntry,
@@ -24,8 +24,10 @@ pub(crate) fn measure(table: &mut Table) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let dir = tempfile::tempdir().unwrap();
     let store = five_million(&dir.path().join("p"));
-    let request =
-        |force_full| BackupRequest { destination: dir.path().join("backups").display().to_string().into(), force_full };
+    let request = |force_full| BackupRequest {
+        destination: dir.path().join("backups").display().to_string().into(),
+        terms: BackupTerms { force_full, compat: None },
+    };
     let full = best_of(1, || {
         runtime.block_on(backup(&store, &context(), &request(true), &Progress::default())).unwrap();
     });

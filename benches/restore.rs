@@ -1,6 +1,6 @@
 //! Restoring the full backup, against taking it.
 
-use graphdb_backup::{BackupRequest, Progress, SeriesRequest, backup, restore_offline};
+use graphdb_backup::{BackupRequest, BackupTerms, Progress, SeriesRequest, backup, restore_offline};
 
 use crate::full::best_of;
 use crate::graph::{Graph, context};
@@ -11,7 +11,8 @@ pub(crate) fn measure(graph: &Graph, table: &mut Table) {
     println!("restore");
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let location = graph.dir.path().join("to-restore").display().to_string();
-    let request = BackupRequest { destination: location.clone().into(), force_full: true };
+    let request =
+        BackupRequest { destination: location.clone().into(), terms: BackupTerms { force_full: true, compat: None } };
     let store = graph.open();
     let mut raw_bytes = 0;
     let backup_seconds = best_of(2, || {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use graphdb_backup::{BackupRequest, Progress, backup};
+use graphdb_backup::{BackupRequest, BackupTerms, Progress, backup};
 use graphdb_storage::{Alter, Edge, EdgeObject, EdgeOp, SchemaChange, Store};
 use graphdb_types::{Predicate, PredicateSchema, Uid, ValType, Value};
 
@@ -24,7 +24,7 @@ pub(crate) fn measure(graph: &Graph, table: &mut Table) {
     store.alter(Alter::Schema(change)).unwrap();
     let request = BackupRequest {
         destination: graph.dir.path().join("under-load").display().to_string().into(),
-        force_full: true,
+        terms: BackupTerms { force_full: true, compat: None },
     };
 
     let (commits, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));

@@ -21,14 +21,18 @@ pub use dgraph::{DgraphManifest, DgraphManifestError, MASTER_MANIFEST, bare_fiel
 pub use error::ManifestError;
 pub use sealed::SealedManifest;
 
-use crate::{GzipLevel, KeyCheck, Sha256Digest, StoredObject};
+use crate::{Dialect, GzipLevel, KeyCheck, Naming, Sha256Digest, StoredObject};
 
 /// The name of a manifest in its folder.
 pub const MANIFEST_FILE: &str = "manifest.json";
 
-/// The version of everything `FORMAT.md` describes. Grows when an older graphdb could misread what a newer one writes;
-/// further JSON keys alone do not make it grow.
-pub const FORMAT_VERSION: u32 = 1;
+/// The newest version of what `FORMAT.md` describes. Grows when an older graphdb could misread what a newer one writes;
+/// further JSON keys alone do not make it grow. A backup says the oldest version that describes it: 2 if definitions in its archives carry
+/// namespaces, or say less than the truth.
+pub const FORMAT_VERSION: u32 = 2;
+
+/// The version of a backup that has neither.
+const FIRST_FORMAT_VERSION: u32 = 1;
 
 /// The longest manifest that is read: 64 MiB, room for a million predicates.
 pub const MAX_MANIFEST_BYTES: usize = 64 << 20;
@@ -58,6 +62,8 @@ pub struct Manifest {
     pub parent: Option<Sha256Digest>,
     /// The level the archives were compressed with.
     pub gzip_level: GzipLevel,
+    /// For which Dgraph it was written, and what that one must be told besides.
+    pub dialect: Dialect,
     /// The greatest uid ever handed out or used, as subject or object: a restore raises its lease above it.
     pub max_uid: Uid,
     /// The greatest namespace ever handed out.
@@ -97,6 +103,23 @@ impl Manifest {
         self.groups.values().fold(0, |sum, group| sum.saturating_add(group.archive.size_bytes))
     }
 
+    fn format_version(&self) -> u32 {
+        let says_less = !self.dialect.alter.is_empty();
+        if self.dialect.naming == Naming::Spaced || says_less { FORMAT_VERSION } else { FIRST_FORMAT_VERSION }
+    }
+
+    /// Whether every name in it is of the root namespace.
+    fn is_rooted(&self) -> bool {
+        let rooted = |predicate: &Predicate| predicate.namespace == Namespace::ROOT;
+        let rooted_drop = |op: &DropOp| match op {
+            DropOp::All | DropOp::Data => true,
+            DropOp::NamespaceData(namespace) | DropOp::Namespace(namespace) => *namespace == Namespace::ROOT,
+            DropOp::Predicate(predicate) => rooted(predicate),
+        };
+        self.groups.values().flat_map(|group| &group.predicates).all(rooted)
+            && self.drop_operations.iter().all(rooted_drop)
+    }
+
     /// What is wrong with the whole, if something is: the rules that no JSON type expresses.
     fn inconsistency(&self) -> Option<&'static str> {
         let predicates = self.groups.values().flat_map(|group| &group.predicates);
@@ -109,6 +132,10 @@ impl Manifest {
             (!self.groups.is_empty(), "there is no group"),
             (self.is_full() == (self.backup_num == 1), "only the first backup of a series is full"),
             (self.is_full() == self.parent.is_none(), "an incremental backup, and no other, names its parent"),
+            (
+                self.is_rooted() || self.dialect.naming != Naming::Bare,
+                "a name is of a namespace that it does not carry",
+            ),
             (names_fit(predicates, &self.drop_operations), NAME_TOO_LONG),
             (stored(|a| a.hmac.is_some()) || !self.is_encrypted(), "an encrypted archive has no hmac"),
             (stored(|a| a.hmac.is_none()) || self.is_encrypted(), "a plain archive has an hmac"),

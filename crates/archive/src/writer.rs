@@ -4,8 +4,8 @@ use graphdb_types::{BackupKey, Schema};
 
 use crate::digest::DigestWriter;
 use crate::{
-    CipherWriter, EncryptionKey, Error, FrameWriter, GzipLevel, GzipWriter, Iv, KeyValue, Mac, Sha256Digest,
-    StoredDigest, default_workers, user_meta,
+    CipherWriter, WrittenSchema, EncryptionKey, Error, FrameWriter, GzipLevel, GzipWriter, Iv, KeyValue, Mac,
+    Sha256Digest, StoredDigest, default_workers, user_meta,
 };
 
 /// The version of schema and type entries: they are read at the backup's `read_ts`, whatever it says.
@@ -108,12 +108,17 @@ impl<W: Write> ArchiveWriter<W> {
         self.frames.entries()
     }
 
+    /// As [`ArchiveWriter::finish_with`] for a schema in the root namespace that Dgraph can take over as it is.
+    pub fn finish(self, schema: &Schema) -> Result<(W, StoredObject), Error> {
+        self.finish_with(&WrittenSchema { schema: schema.clone(), ..WrittenSchema::default() })
+    }
+
     /// Appends a frame with the schema of this group's predicates and one with all types, closes every layer, and returns
     /// what the manifest records. Consumes `self`, so an archive that was not finished cannot be mistaken for one that
     /// was: it lacks the end member, and nobody has its digests.
-    pub fn finish(mut self, schema: &Schema) -> Result<(W, StoredObject), Error> {
+    pub fn finish_with(mut self, definitions: &WrittenSchema) -> Result<(W, StoredObject), Error> {
         self.frames.end_open_frame()?;
-        self.push_schema(schema)?;
+        self.push_definitions(definitions)?;
         let (entries, raw_bytes) = (self.frames.entries(), self.frames.raw_bytes());
         let cipher = self.frames.finish()?.finish()?;
         let (mut out, stored) = cipher.into_inner().finish();
@@ -121,18 +126,13 @@ impl<W: Write> ArchiveWriter<W> {
         Ok((out, StoredObject::new(stored, self.encryption_key.as_ref(), raw_bytes, entries)))
     }
 
-    fn push_schema(&mut self, schema: &Schema) -> Result<(), Error> {
-        let mut value = Vec::new();
-        for (predicate, definition) in &schema.predicates {
-            value.clear();
-            definition.put_wire(&predicate.name, &mut value);
-            self.push_definition(&BackupKey::Schema(predicate.clone()), &value)?;
+    fn push_definitions(&mut self, definitions: &WrittenSchema) -> Result<(), Error> {
+        for (predicate, wire) in definitions.predicates() {
+            self.push_definition(&BackupKey::Schema(predicate.clone()), &wire)?;
         }
         self.frames.end_frame()?;
-        for (name, definition) in &schema.types {
-            value.clear();
-            definition.put_wire(&name.name, &mut value);
-            self.push_definition(&BackupKey::Type(name.clone()), &value)?;
+        for (name, wire) in definitions.types() {
+            self.push_definition(&BackupKey::Type(name.clone()), &wire)?;
         }
         self.frames.end_frame()
     }

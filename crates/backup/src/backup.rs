@@ -1,23 +1,23 @@
 //! Taking a backup.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use graphdb_archive::{
-    ArchiveOptions, BackupFolder, EncryptionKey, GroupBackup, Manifest, SealedManifest, StoredObject, backup_id,
+    ArchiveOptions, BackupFolder, Compat, Dialect, EncryptionKey, GroupBackup, Manifest, SealedManifest, backup_id,
 };
 use graphdb_destination::{CreateOnly, Destination, Locations};
 use graphdb_storage::Store;
-use graphdb_types::{GroupId, ObjectName};
+use graphdb_types::{DropOp, GroupId, ObjectName};
 use time::OffsetDateTime;
 
 use crate::commit::{NotCommitted, Standing, check_unchanged, commit, standing, withdraw};
 use crate::error::{Error, Result, denied};
 use crate::lock::LocationLock;
-use crate::plan::{BackupPlan, BackupRequest, Circumstances, SeriesEnd};
+use crate::plan::{BackupPlan, BackupRequest, BackupTerms, Circumstances, SeriesEnd};
 use crate::progress::Progress;
-use crate::scan::{EncodeJob, GroupScan, Instant};
+use crate::scan::{EncodeJob, Encoded, GroupScan, Instant};
 use crate::series_memory::{Recollection, SeriesMemory};
 use crate::sight::{Looker, Sight};
 use crate::upload::stream_object;
@@ -55,7 +55,7 @@ pub async fn backup(
 ) -> Result<SealedManifest> {
     progress.enter("plan");
     let destination = context.locations.open(&request.destination).await?;
-    backup_to(store, &destination, context, request.force_full, progress).await
+    take_backup(store, &destination, context, None, request.terms, progress).await.map(|taken| taken.sealed)
 }
 
 /// As [`backup`], to a destination that is open already.
@@ -66,7 +66,8 @@ pub async fn backup_to(
     force_full: bool,
     progress: &Progress,
 ) -> Result<SealedManifest> {
-    take_backup(store, destination, context, None, force_full, progress).await.map(|taken| taken.sealed)
+    let terms = BackupTerms { force_full, compat: None };
+    take_backup(store, destination, context, None, terms, progress).await.map(|taken| taken.sealed)
 }
 
 /// As [`backup_to`]. With a memory it also works where the destination may be written but not read: the series goes on as far as the node
@@ -79,14 +80,14 @@ pub async fn take_backup(
     destination: &Arc<dyn Destination>,
     context: &BackupContext,
     memory: Option<&SeriesMemory>,
-    force_full: bool,
+    terms: BackupTerms,
     progress: &Progress,
 ) -> Result<TakenBackup> {
     progress.enter("plan");
     let mut memory = memory.map(|memory| memory.of(&destination.describe())).transpose()?;
-    let lock = LocationLock::acquire_with(Arc::clone(destination), memory.as_mut(), force_full).await?;
+    let lock = LocationLock::acquire_with(Arc::clone(destination), memory.as_mut(), terms.force_full).await?;
     sweep(&**destination).await;
-    let run = Run { store, destination: &**destination, context, force_full, progress, lock: &lock, memory };
+    let run = Run { store, destination: &**destination, context, terms, progress, lock: &lock, memory };
     let outcome = run.take().await;
     lock.release().await;
     outcome
@@ -107,7 +108,7 @@ struct Run<'a> {
     store: &'a Arc<Store>,
     destination: &'a dyn Destination,
     context: &'a BackupContext,
-    force_full: bool,
+    terms: BackupTerms,
     progress: &'a Progress,
     lock: &'a LocationLock,
     memory: Option<Recollection>,
@@ -116,7 +117,7 @@ struct Run<'a> {
 impl Run<'_> {
     async fn take(mut self) -> Result<TakenBackup> {
         let key = self.context.key.as_deref();
-        let looker = Looker { identity: self.store.identity(), key, force_full: self.force_full };
+        let looker = Looker { identity: self.store.identity(), key, terms: self.terms };
         let sight = looker.look(self.destination, self.memory.as_mut()).await?;
         let plan = self.plan(&sight)?;
         tracing::info!(%plan, location = %self.destination.describe(), "backup begins");
@@ -128,10 +129,11 @@ impl Run<'_> {
             return Err(Error::NotAdvancing { read_ts: instant.read_ts, since: plan.since });
         }
         let name = plan.folder.archive(instant.read_ts, self.store.group());
-        let archive = self.upload(&name, scan).await?;
+        check_namespaces(plan.compat, &instant)?;
+        let encoded = self.upload(&name, scan, &plan).await?;
 
         self.progress.enter("commit");
-        let sealed = match self.seal(&plan, &instant, archive, &sight).await {
+        let sealed = match self.seal(&plan, &instant, &encoded, &sight).await {
             Ok(sealed) => sealed,
             Err(err) => {
                 self.remember(Recollection::give_up);
@@ -140,7 +142,8 @@ impl Run<'_> {
             }
         };
         self.commit(&sealed, &name, sight.committed.as_ref()).await?;
-        let notes: Vec<String> = sight.note.into_iter().chain(unprotected(self.destination)).collect();
+        let left_out = left_out(plan.compat, &encoded.dialect);
+        let notes: Vec<String> = sight.note.into_iter().chain(unprotected(self.destination)).chain(left_out).collect();
         Ok(TakenBackup { sealed, note: (!notes.is_empty()).then(|| notes.join(" ")) })
     }
 
@@ -151,6 +154,7 @@ impl Run<'_> {
                 location: &self.destination.describe(),
                 identity: self.store.identity(),
                 key_check: self.context.key.as_ref().map(|key| key.check()),
+                compat: self.terms.compat,
                 newest_folder: sight.newest_folder.as_ref(),
                 now: OffsetDateTime::now_utc(),
                 fresh_id: fresh_id(&sight.backup_ids),
@@ -159,10 +163,11 @@ impl Run<'_> {
     }
 
     /// Streams the group's archive to the destination.
-    async fn upload(&self, name: &ObjectName, scan: GroupScan) -> Result<StoredObject> {
+    async fn upload(&self, name: &ObjectName, scan: GroupScan, plan: &BackupPlan) -> Result<Encoded> {
         let (job_name, context, progress) = (name.clone(), self.context.clone(), self.progress.clone());
+        let (compat, tagged) = (plan.compat, plan.tagged.clone());
         stream_object(self.destination, name, move |sink| {
-            scan.encode(EncodeJob { sink, name: job_name, context, progress })
+            scan.encode(EncodeJob { sink, name: job_name, context, progress, compat, tagged })
         })
         .await
     }
@@ -173,11 +178,11 @@ impl Run<'_> {
         &mut self,
         plan: &BackupPlan,
         instant: &Instant,
-        archive: StoredObject,
+        encoded: &Encoded,
         sight: &Sight,
     ) -> Result<SealedManifest> {
         self.progress.check_cancelled()?;
-        let manifest = manifest(plan, instant, self.store.group(), archive, self.context);
+        let manifest = manifest(plan, instant, self.store.group(), encoded, self.context);
         let sealed = SealedManifest::seal(plan.folder.clone(), manifest, self.context.key.as_deref())?;
         if let Some(memory) = &mut self.memory {
             memory.intend(&SeriesEnd::from(&sealed))?;
@@ -238,6 +243,26 @@ fn unprotected(destination: &dyn Destination) -> Option<String> {
     (destination.create_only() == CreateOnly::Unprotected).then(says_so)
 }
 
+/// What Dgraph v1.1 cannot have.
+fn check_namespaces(compat: Compat, instant: &Instant) -> Result<()> {
+    match instant.named_namespace() {
+        Some(namespace) if compat == Compat::V1_1 => Err(Error::NoNamespaces { compat, namespace }),
+        _ => Ok(()),
+    }
+}
+
+/// What is to be said of what Dgraph does not get from the backup.
+fn left_out(compat: Compat, dialect: &Dialect) -> Option<String> {
+    let says_so = || {
+        let statements = dialect.alter.join(" ");
+        format!(
+            "Dgraph v{compat} and newer could not take over these definitions as they are, so they were left out of what Dgraph sees, in \
+             whole or in part; alter them after a restore there: {statements}"
+        )
+    };
+    (!dialect.alter.is_empty()).then(says_so)
+}
+
 /// A name for a new series that no series at the location has.
 fn fresh_id(existing: &BTreeSet<String>) -> String {
     loop {
@@ -259,22 +284,24 @@ fn manifest(
     plan: &BackupPlan,
     instant: &Instant,
     group: GroupId,
-    archive: StoredObject,
+    encoded: &Encoded,
     context: &BackupContext,
 ) -> Manifest {
     let predicates = instant.schema.predicates.keys().cloned().collect();
+    let archive = encoded.archive;
     Manifest {
         backup_id: plan.backup_id.clone(),
         backup_num: plan.backup_num,
         since: plan.since,
         read_ts: instant.read_ts,
         groups: BTreeMap::from([(group, GroupBackup { predicates, archive })]),
-        drop_operations: instant.drops.clone(),
+        drop_operations: in_order_of_reach(&instant.drops),
         key_check: context.key.as_ref().map(|key| key.check()),
         database_id: instant.database_id.clone(),
         epoch: instant.epoch,
         parent: plan.parent,
         gzip_level: context.archive.level,
+        dialect: encoded.dialect.clone(),
         max_uid: instant.max_uid,
         max_namespace: instant.max_namespace,
         tool: crate::TOOL.to_owned(),
@@ -282,4 +309,25 @@ fn manifest(
         name: None,
         labels: BTreeMap::new(),
     }
+}
+
+/// The drops with those in front that hide most, each once. Their order says nothing to a reader, except that Dgraph v20.11 to v22.0 heed the
+/// first alone.
+fn in_order_of_reach(drops: &[DropOp]) -> Vec<DropOp> {
+    let reach = |op: &DropOp| match op {
+        DropOp::All => 0,
+        DropOp::Data => 1,
+        DropOp::Namespace(_) => 2,
+        DropOp::NamespaceData(_) => 3,
+        DropOp::Predicate(_) => 4,
+    };
+    let mut ordered: Vec<DropOp> = Vec::with_capacity(drops.len());
+    ordered.extend(drops.iter().filter(|op| matches!(op, DropOp::All)).take(1).cloned());
+    if ordered.is_empty() {
+        ordered.extend_from_slice(drops);
+        ordered.sort_by_key(reach);
+        let mut seen = HashSet::new();
+        ordered.retain(|op| seen.insert(op.clone()));
+    }
+    ordered
 }

@@ -1,10 +1,10 @@
 use std::io;
 use std::path::PathBuf;
 
-use graphdb_archive::{BackupFolder, DgraphManifestError, ManifestError, SeriesError};
+use graphdb_archive::{BackupFolder, Compat, DgraphManifestError, ManifestError, SeriesError};
 use graphdb_destination as destination;
 use graphdb_storage as storage;
-use graphdb_types::{Malformed, ObjectName, Ts};
+use graphdb_types::{Malformed, Namespace, ObjectName, Ts};
 
 /// Shorthand for results of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -53,6 +53,17 @@ pub enum Error {
         backup_id: String,
         /// Why it cannot be continued.
         why: String,
+    },
+    /// Something is in a namespace, and the series is for a Dgraph that has none.
+    #[error(
+        "a backup for Dgraph v{compat} cannot hold namespace {namespace}: there are no namespaces before v21.03; take a backup with compat \
+         21.12, or without one, and with forceFull if a series was begun"
+    )]
+    NoNamespaces {
+        /// For which Dgraph.
+        compat: Compat,
+        /// One that has something in it.
+        namespace: Namespace,
     },
     /// Somebody else is writing to the location.
     #[error("a backup to {location} is already running ({holder}); wait for it, or for its lock to expire {expires}")]

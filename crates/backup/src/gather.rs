@@ -12,13 +12,13 @@ mod stale;
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
-use graphdb_archive::{ArchiveReader, Backup, GroupArchive, Origin, bare_field, user_meta};
+use graphdb_archive::{ArchiveReader, Backup, GroupArchive, user_meta};
 use graphdb_storage::StoredEntry;
 use graphdb_types::{
     BackupKey, Key, Malformed, Posting, PostingList, Predicate, PredicateSchema, StoredKeyParts, Ts, VALUE_UID, ValType,
 };
 
-use crate::definitions::Definitions;
+use crate::definitions::{Author, Definitions};
 use crate::download::ObjectReader;
 use crate::error::{Error, Result};
 use crate::progress::{Progress, Seen};
@@ -124,8 +124,7 @@ impl Gather {
     ) -> Result<()> {
         self.enter(backup, rules.age);
         let object = &archive.object;
-        let version = if let Origin::Dgraph { version } = backup.origin { version } else { 0 };
-        let bare = |field: &str| bare_field(version, field);
+        let author = Author::of(backup);
         let looks_at_definitions = self.definitions.looks_at(rules);
         let malformed = Error::entry(object);
         let (mut key, mut value, mut current, mut seen) = (Vec::new(), Vec::new(), Current::default(), Seen::default());
@@ -138,7 +137,7 @@ impl Gather {
                     self.entry.defined.insert(predicate.clone());
                 }
                 if looks_at_definitions {
-                    self.definitions.add(&entry, rules, &self.wanted.selection, &bare).map_err(&malformed)?;
+                    self.definitions.add(&entry, rules, &self.wanted.selection, author).map_err(&malformed)?;
                 }
                 continue;
             };

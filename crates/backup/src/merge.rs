@@ -5,9 +5,9 @@ use std::collections::BinaryHeap;
 
 use graphdb_archive::{ArchiveReader, StoredObject, user_meta};
 use graphdb_storage::StoredEntry;
-use graphdb_types::{BackupKey, Key, Malformed, ObjectName, StoredKeyParts, Ts, max_object};
+use graphdb_types::{BackupKey, Key, Malformed, ObjectName, StoredKeyParts, Ts, max_object, with_differences};
 
-use crate::definitions::Definitions;
+use crate::definitions::{Author, Definitions};
 use crate::download::ObjectReader;
 use crate::error::{Error, Result};
 use crate::progress::{Progress, Seen};
@@ -18,6 +18,7 @@ pub(crate) struct Source {
     reader: ArchiveReader<ObjectReader>,
     object: ObjectName,
     stored: StoredObject,
+    author: Author,
     rules: ArchiveRules,
     selection: Selection,
     /// The stored key it stands on, and the one before.
@@ -44,12 +45,13 @@ impl Source {
         reader: ArchiveReader<ObjectReader>,
         object: ObjectName,
         stored: StoredObject,
+        author: Author,
         rules: ArchiveRules,
         selection: Selection,
     ) -> Source {
         let (key, previous, prefix) = (Vec::new(), Vec::new(), Vec::new());
         let seen = Seen::default();
-        Source { reader, object, stored, rules, selection, key, previous, prefix, counts: false, max_uid: 0, seen }
+        Source { reader, object, stored, author, rules, selection, key, previous, prefix, counts: false, max_uid: 0, seen }
     }
 
     /// Moves to the next list that counts; definitions on the way go into `definitions`, if this is the newest backup. False at the end.
@@ -69,9 +71,7 @@ impl Source {
                 std::mem::swap(&mut self.key, &mut self.previous);
                 if self.rules.age == 0 {
                     let entry = entry.entry().map_err(malformed)?;
-                    definitions
-                        .add(&entry, &self.rules, &self.selection, &|name| name.to_owned())
-                        .map_err(malformed)?;
+                    definitions.add(&entry, &self.rules, &self.selection, self.author).map_err(malformed)?;
                 }
                 continue;
             };
@@ -156,7 +156,8 @@ pub(crate) fn merge(
             if entry.user_meta == user_meta::COMPLETE && !entry.value.is_empty() {
                 merged.lists += 1;
                 selection.rename_stored(&mut head.key);
-                visit(StoredEntry { key: &head.key, version: Ts(entry.version.max(1)), list: entry.value })?;
+                let list = with_differences(entry.value).map_err(|err| Error::entry(&source.object)(err))?;
+                visit(StoredEntry { key: &head.key, version: Ts(entry.version.max(1)), list: &list })?;
             }
         }
         if source.advance(&mut merged.definitions, progress)? {

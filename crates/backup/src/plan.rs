@@ -1,9 +1,10 @@
+use std::collections::BTreeMap;
 use std::fmt;
 
-use graphdb_archive::{BackupFolder, KeyCheck, SealedManifest, Sha256Digest};
+use graphdb_archive::{BackupFolder, Compat, KeyCheck, SealedManifest, Sha256Digest, Tagged};
 use graphdb_destination::LocationRequest;
 use graphdb_storage::Identity;
-use graphdb_types::Ts;
+use graphdb_types::{Predicate, Ts};
 use time::{Duration, OffsetDateTime};
 
 use crate::error::{Error, Result};
@@ -13,8 +14,17 @@ use crate::error::{Error, Result};
 pub struct BackupRequest {
     /// Where to.
     pub destination: LocationRequest,
+    /// Which kind of backup.
+    pub terms: BackupTerms,
+}
+
+/// What the caller of a backup decides beside the place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BackupTerms {
     /// Begins a new series instead of continuing the newest.
     pub force_full: bool,
+    /// For which Dgraph it is written. A series stays what it is: without this it goes on so, and a new one is for v20.11 and newer.
+    pub compat: Option<Compat>,
 }
 
 /// Which backup will be taken. Made without reading or writing anything; printing it is a dry run.
@@ -30,6 +40,10 @@ pub struct BackupPlan {
     pub parent: Option<Sha256Digest>,
     /// Where the objects go.
     pub folder: BackupFolder,
+    /// For which Dgraph it is written.
+    pub compat: Compat,
+    /// Which values carried languages when the backup before was taken; nothing in a full one. `None` if nobody noted it.
+    pub(crate) tagged: Option<BTreeMap<Predicate, Tagged>>,
 }
 
 /// The newest backup of a series: what the next one must know of it.
@@ -44,6 +58,8 @@ pub(crate) struct SeriesEnd {
     pub(crate) database_id: String,
     pub(crate) epoch: u64,
     pub(crate) key_check: Option<KeyCheck>,
+    pub(crate) compat: Compat,
+    pub(crate) tagged: Option<BTreeMap<Predicate, Tagged>>,
 }
 
 impl From<&SealedManifest> for SeriesEnd {
@@ -58,6 +74,8 @@ impl From<&SealedManifest> for SeriesEnd {
             database_id: manifest.database_id.clone(),
             epoch: manifest.epoch,
             key_check: manifest.key_check,
+            compat: manifest.dialect.compat,
+            tagged: manifest.dialect.tagged.clone(),
         }
     }
 }
@@ -68,6 +86,8 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) location: &'a str,
     pub(crate) identity: &'a Identity,
     pub(crate) key_check: Option<KeyCheck>,
+    /// What was asked for.
+    pub(crate) compat: Option<Compat>,
     pub(crate) newest_folder: Option<&'a BackupFolder>,
     pub(crate) now: OffsetDateTime,
     /// A name for a new series that the location has not.
@@ -78,7 +98,7 @@ impl BackupPlan {
     /// Continues `latest`, or begins a new series if there is none.
     ///
     /// # Errors
-    /// [`Error::NotContinued`] if the series is of another database or life, or encrypted otherwise.
+    /// [`Error::NotContinued`] if the series is of another database or life, for another Dgraph, or encrypted otherwise.
     pub(crate) fn new(latest: Option<&SeriesEnd>, at: &Circumstances<'_>) -> Result<BackupPlan> {
         let folder = folder_after(at.newest_folder, at.now);
         let Some(latest) = latest else {
@@ -88,9 +108,11 @@ impl BackupPlan {
                 since: Ts::ZERO,
                 parent: None,
                 folder,
+                compat: at.compat.unwrap_or_default(),
+                tagged: Some(BTreeMap::new()),
             });
         };
-        if let Some(why) = latest.mismatch(at.identity, at.key_check) {
+        if let Some(why) = latest.mismatch(at.identity, at.key_check, at.compat) {
             let (location, backup_id) = (at.location.to_owned(), latest.backup_id.clone());
             return Err(Error::NotContinued { location, backup_id, why });
         }
@@ -100,6 +122,8 @@ impl BackupPlan {
             since: latest.read_ts,
             parent: Some(latest.digest),
             folder,
+            compat: latest.compat,
+            tagged: latest.tagged.clone(),
         })
     }
 
@@ -110,13 +134,21 @@ impl BackupPlan {
 }
 
 impl SeriesEnd {
-    /// Why a backup of this database, made with this key, cannot continue the series.
-    pub(crate) fn mismatch(&self, identity: &Identity, key_check: Option<KeyCheck>) -> Option<String> {
+    /// Why a backup of this database, made with this key and for this Dgraph, cannot continue the series.
+    pub(crate) fn mismatch(
+        &self,
+        identity: &Identity,
+        key_check: Option<KeyCheck>,
+        compat: Option<Compat>,
+    ) -> Option<String> {
         if self.database_id != identity.database_id {
             return Some("it is of another database".into());
         }
         if self.epoch != identity.epoch {
             return Some("this database was restored since, or the series was continued by another copy of it".into());
+        }
+        if let Some(compat) = compat.filter(|compat| *compat != self.compat) {
+            return Some(format!("it is written for Dgraph v{} and newer, not for v{compat}", self.compat));
         }
         match (self.key_check, key_check) {
             (Some(_), None) => Some("it is encrypted, and this node has no encryption key".into()),
@@ -138,9 +170,9 @@ fn folder_after(newest: Option<&BackupFolder>, now: OffsetDateTime) -> BackupFol
 
 impl fmt::Display for BackupPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let BackupPlan { backup_id, backup_num, since, folder, .. } = self;
+        let BackupPlan { backup_id, backup_num, since, folder, compat, .. } = self;
         if self.is_full() {
-            write!(f, "full backup, series {backup_id}, in {folder}")
+            write!(f, "full backup, series {backup_id}, for Dgraph v{compat} and newer, in {folder}")
         } else {
             write!(f, "incremental backup {backup_num} of series {backup_id} since {since}, in {folder}")
         }

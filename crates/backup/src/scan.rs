@@ -1,16 +1,21 @@
 //! The scan of a group: a thread that holds the store's snapshot and writes the archive.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread;
 
-use graphdb_archive::{ArchiveWriter, Iv, KeyValue, StoredObject, user_meta};
+use graphdb_archive::{
+    ArchiveWriter, Compat, Dialect, Iv, KeyValue, Naming, StoredObject, Tagged, WrittenSchema, user_meta,
+};
 use graphdb_storage::{Changes, ScanEntry, ScanValue, Store, StoreSnapshot};
-use graphdb_types::{BackupKey, DropOp, Namespace, ObjectName, Schema, Ts, Uid};
+use graphdb_types::{BackupKey, DropOp, Namespace, ObjectName, Predicate, Schema, Ts, Uid, with_absolute_ids};
 use tokio::sync::oneshot;
 
 use crate::backup::BackupContext;
 use crate::error::{Error, Result};
 use crate::progress::{Progress, Seen};
+use crate::shown::{Shown, TagWatch};
 use crate::upload::ChunkSink;
 
 /// What a manifest says of the instant that is backed up.
@@ -29,7 +34,7 @@ pub(crate) struct Instant {
 pub(crate) struct GroupScan {
     pub(crate) instant: Instant,
     job: oneshot::Sender<EncodeJob>,
-    outcome: oneshot::Receiver<Result<StoredObject>>,
+    outcome: oneshot::Receiver<Result<Encoded>>,
 }
 
 /// What the thread needs once the plan is whole.
@@ -38,6 +43,36 @@ pub(crate) struct EncodeJob {
     pub(crate) name: ObjectName,
     pub(crate) context: BackupContext,
     pub(crate) progress: Progress,
+    /// For which Dgraph.
+    pub(crate) compat: Compat,
+    /// Which values carried languages when the backup before was taken.
+    pub(crate) tagged: Option<BTreeMap<Predicate, Tagged>>,
+}
+
+/// An archive that is written, and how.
+#[derive(Debug)]
+pub(crate) struct Encoded {
+    pub(crate) archive: StoredObject,
+    pub(crate) dialect: Dialect,
+}
+
+impl Instant {
+    /// The first namespace but the root that a name is of.
+    pub(crate) fn named_namespace(&self) -> Option<Namespace> {
+        let of_drop = |op: &DropOp| match op {
+            DropOp::All | DropOp::Data => None,
+            DropOp::NamespaceData(namespace) | DropOp::Namespace(namespace) => Some(*namespace),
+            DropOp::Predicate(predicate) => Some(predicate.namespace),
+        };
+        let defined = self.schema.predicates.keys().chain(self.schema.types.keys()).map(|name| name.namespace);
+        defined.chain(self.drops.iter().filter_map(of_drop)).find(|namespace| *namespace != Namespace::ROOT)
+    }
+
+    /// How names have to be written.
+    fn naming(&self, compat: Compat) -> Naming {
+        let needs_namespaces = compat == Compat::V21_12 || self.named_namespace().is_some();
+        if needs_namespaces { Naming::Spaced } else { Naming::Bare }
+    }
 }
 
 impl GroupScan {
@@ -64,7 +99,7 @@ impl GroupScan {
     }
 
     /// Has the thread write the archive into the job's sink. Blocks.
-    pub(crate) fn encode(self, job: EncodeJob) -> Result<StoredObject> {
+    pub(crate) fn encode(self, job: EncodeJob) -> Result<Encoded> {
         let ended = || Error::Thread("the scan of the store".into());
         self.job.send(job).map_err(|_| ended())?;
         self.outcome.blocking_recv().map_err(|_| ended())?
@@ -77,7 +112,7 @@ fn look_and_encode(
     since: Ts,
     instant_out: oneshot::Sender<Result<Instant>>,
     next_job: oneshot::Receiver<EncodeJob>,
-) -> Option<Result<StoredObject>> {
+) -> Option<Result<Encoded>> {
     let taken = store.snapshot().map_err(Error::from).and_then(|snapshot| Ok((look(&snapshot, since)?, snapshot)));
     let (instant, snapshot) = match taken {
         Ok(taken) => taken,
@@ -86,10 +121,9 @@ fn look_and_encode(
             return None;
         }
     };
-    let schema = Arc::clone(&instant.schema);
-    _ = instant_out.send(Ok(instant));
+    _ = instant_out.send(Ok(instant.clone()));
     let job = next_job.blocking_recv().ok()?;
-    Some(encode(&snapshot, since, &schema, job))
+    Some(encode(&snapshot, since, &instant, job))
 }
 
 /// How nice the threads of a backup are: they take what writers and readers leave, which on an idle machine is everything.
@@ -124,26 +158,42 @@ fn backed_up_schema(snapshot: &StoreSnapshot<'_>) -> Schema {
 }
 
 /// Scans, frames, compresses, encrypts and digests everything that belongs into the archive.
-fn encode(snapshot: &StoreSnapshot<'_>, since: Ts, schema: &Schema, job: EncodeJob) -> Result<StoredObject> {
-    let EncodeJob { sink, name, context, progress } = job;
+fn encode(snapshot: &StoreSnapshot<'_>, since: Ts, instant: &Instant, job: EncodeJob) -> Result<Encoded> {
+    let EncodeJob { sink, name, context, progress, compat, tagged } = job;
     let at_object = Error::archive(&name);
     let encryption = context.key.as_deref().map(|key| (key, Iv(rand::random())));
     let mut archive = ArchiveWriter::start(sink, encryption, context.archive).map_err(&at_object)?;
     let mut key = Vec::new();
     let mut seen = Seen::default();
+    let mut watch = TagWatch::new(&instant.schema, tagged);
     scan(snapshot, since, |entry| {
         key.clear();
         BackupKey::put_wire_of_stored(entry.key, &mut key).map_err(graphdb_storage::Error::from)?;
-        let (value, user_meta): (&[u8], u8) = match entry.value {
-            ScanValue::List(list) => (list, user_meta::COMPLETE),
-            ScanValue::Empty => (&[], user_meta::EMPTY),
+        let (value, user_meta): (Cow<'_, [u8]>, u8) = match entry.value {
+            ScanValue::List(list) => {
+                watch.see(&entry, list).map_err(graphdb_storage::Error::from)?;
+                (in_form(list, compat)?, user_meta::COMPLETE)
+            }
+            ScanValue::Empty => (Cow::Borrowed(&[]), user_meta::EMPTY),
         };
-        archive.push(KeyValue { key: &key, value, user_meta, version: entry.version.0 }).map_err(&at_object)?;
+        archive.push(KeyValue { key: &key, value: &value, user_meta, version: entry.version.0 }).map_err(&at_object)?;
         seen.count(key.len() + value.len(), &progress)
     })?;
-    let (_, stored) = archive.finish(schema).map_err(&at_object)?;
+    let tagged = watch.finish();
+    let Shown { schema: shown, alter } = Shown::of(&instant.schema, &tagged, compat);
+    let naming = instant.naming(compat);
+    let written = WrittenSchema { naming, schema: Schema::clone(&instant.schema), shown };
+    let (_, stored) = archive.finish_with(&written).map_err(&at_object)?;
     seen.report(&progress);
-    Ok(stored)
+    Ok(Encoded { archive: stored, dialect: Dialect { compat, naming, tagged: Some(tagged), alter } })
+}
+
+/// A list as that Dgraph reads it. Ours have differences, which is what v20.11 and newer read.
+fn in_form(list: &[u8], compat: Compat) -> Result<Cow<'_, [u8]>> {
+    match compat {
+        Compat::V1_1 => Ok(with_absolute_ids(list).map_err(graphdb_storage::Error::from)?),
+        Compat::V20_11 | Compat::V21_12 => Ok(list.into()),
+    }
 }
 
 fn scan(snapshot: &StoreSnapshot<'_>, since: Ts, visit: impl FnMut(ScanEntry<'_>) -> Result<()>) -> Result<()> {

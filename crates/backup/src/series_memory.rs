@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use graphdb_archive::{BackupFolder, KeyCheck, Sha256Digest};
+use graphdb_archive::{BackupFolder, Compat, KeyCheck, Sha256Digest};
 use graphdb_types::Ts;
 use serde::{Deserialize, Serialize};
 
@@ -173,6 +173,9 @@ struct StoredEnd {
     database_id: String,
     epoch: u64,
     key_check: Option<String>,
+    /// By name; absent for the usual one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    compat: Option<String>,
 }
 
 impl StoredEnd {
@@ -186,6 +189,7 @@ impl StoredEnd {
             database_id: end.database_id.clone(),
             epoch: end.epoch,
             key_check: end.key_check.map(|check| check.to_string()),
+            compat: (end.compat != Compat::default()).then(|| end.compat.to_string()),
         }
     }
 
@@ -203,6 +207,9 @@ impl StoredEnd {
             database_id: self.database_id.clone(),
             epoch: self.epoch,
             key_check,
+            compat: self.compat.as_deref().map_or(Some(Compat::default()), Compat::from_name)?,
+            // Too much to remember. What nobody knows is taken for the worst.
+            tagged: None,
         })
     }
 }

@@ -9,7 +9,7 @@ use graphdb_storage::Identity;
 
 use crate::catalogue::{Catalogue, Folders, list_folders, read_catalogue};
 use crate::error::{Error, Result, denied};
-use crate::plan::SeriesEnd;
+use crate::plan::{BackupTerms, SeriesEnd};
 use crate::series_memory::Recollection;
 
 /// What is known of a location.
@@ -31,7 +31,7 @@ pub(crate) struct Sight {
 pub(crate) struct Looker<'a> {
     pub(crate) identity: &'a Identity,
     pub(crate) key: Option<&'a EncryptionKey>,
-    pub(crate) force_full: bool,
+    pub(crate) terms: BackupTerms,
 }
 
 impl Looker<'_> {
@@ -48,7 +48,7 @@ impl Looker<'_> {
     fn see(&self, catalogue: Catalogue, memory: Option<&mut Recollection>) -> Result<Sight> {
         catalogue.check_writable()?;
         let (folders, backup_ids) = (catalogue.folders().clone(), catalogue.backup_ids());
-        let latest = if self.force_full { Ok(None) } else { catalogue.latest(self.key) };
+        let latest = if self.terms.force_full { Ok(None) } else { catalogue.latest(self.key) };
         let latest = latest.map(|series| series.and_then(|series| series.newest().sealed().map(SeriesEnd::from)));
         if let Some(memory) = memory {
             memory.learn(latest.as_ref().ok().and_then(Option::as_ref))?;
@@ -94,7 +94,7 @@ impl Looker<'_> {
         known: Option<SeriesEnd>,
         pending: Option<SeriesEnd>,
     ) -> Result<Result<SeriesEnd, String>> {
-        if self.force_full {
+        if self.terms.force_full {
             return Ok(Err("it was asked for".into()));
         }
         let end = match pending {
@@ -109,7 +109,7 @@ impl Looker<'_> {
             },
         };
         let Some(end) = end else { return Ok(Err("no backup to it is remembered".into())) };
-        if let Some(why) = end.mismatch(self.identity, self.key_check()) {
+        if let Some(why) = end.mismatch(self.identity, self.key_check(), self.terms.compat) {
             return Ok(Err(format!("series {} cannot be continued: {why}", end.backup_id)));
         }
         if Presence::of(&end, destination, folders).await? == Presence::Missing {

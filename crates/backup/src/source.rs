@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use tokio::task;
 
 use crate::catalogue::read_catalogue;
-use crate::definitions::Definitions;
+use crate::definitions::{Author, Definitions};
 use crate::download::ObjectReader;
 use crate::error::{Error, Result};
 use crate::gather::{Gather, StaleReport};
@@ -250,7 +250,8 @@ impl Reading {
             let reader = self.open(backup, archive, readers)?;
             let stored = archive.stored.expect("our manifests describe their archives");
             entries += stored.entries;
-            sources.push(Source::new(reader, archive.object.clone(), stored, rules, self.wanted.selection.clone()));
+            let (object, author) = (archive.object.clone(), Author::of(backup));
+            sources.push(Source::new(reader, object, stored, author, rules, self.wanted.selection.clone()));
         }
         self.progress.expect(entries);
         let merged = merge(sources, &self.wanted.selection, &self.progress, |entry| visitor.list(entry))?;
@@ -273,7 +274,7 @@ impl Reading {
         let archives = self.wanted.archives(&self.source.series);
         for (backup, _, archive, rules) in archives.into_iter().filter(|(_, _, _, rules)| rules.age == 0) {
             let mut reader = self.open(backup, archive, 1)?;
-            self.read_definitions(&mut reader, &mut definitions, &rules, archive)?;
+            self.read_definitions(&mut reader, &mut definitions, &rules, (Author::of(backup), archive))?;
         }
         Ok(definitions)
     }
@@ -283,13 +284,13 @@ impl Reading {
         reader: &mut ArchiveReader<ObjectReader>,
         definitions: &mut Definitions,
         rules: &ArchiveRules,
-        archive: &GroupArchive,
+        (author, archive): (Author, &GroupArchive),
     ) -> Result<()> {
         while let Some(kv) = reader.next().map_err(Error::archive(&archive.object))? {
             if kv.user_meta == graphdb_archive::user_meta::SCHEMA {
                 let at = Error::entry(&archive.object);
                 let entry = kv.entry().map_err(&at)?;
-                definitions.add(&entry, rules, &self.wanted.selection, &|name| name.to_owned()).map_err(&at)?;
+                definitions.add(&entry, rules, &self.wanted.selection, author).map_err(&at)?;
             }
         }
         Ok(())

@@ -3,7 +3,6 @@
 use std::io::{self, Write};
 
 use bytes::Bytes;
-use graphdb_archive::StoredObject;
 use graphdb_destination::{Destination, Upload};
 use graphdb_types::ObjectName;
 use tokio::sync::mpsc;
@@ -52,13 +51,10 @@ impl Write for ChunkSink {
 }
 
 /// Runs `produce` on a blocking thread and streams what it writes to `name`. If either side fails nothing becomes visible.
-pub(crate) async fn stream_object<F>(
-    destination: &dyn Destination,
-    name: &ObjectName,
-    produce: F,
-) -> Result<StoredObject>
+pub(crate) async fn stream_object<T, F>(destination: &dyn Destination, name: &ObjectName, produce: F) -> Result<T>
 where
-    F: FnOnce(ChunkSink) -> Result<StoredObject> + Send + 'static,
+    T: Send + 'static,
+    F: FnOnce(ChunkSink) -> Result<T> + Send + 'static,
 {
     let mut upload = destination.create(name).await?;
     let (chunks, inbox) = mpsc::channel(CHUNKS_IN_FLIGHT);

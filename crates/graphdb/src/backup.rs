@@ -21,6 +21,7 @@ use crate::progress;
 Examples:
   graphdb backup --destination /srv/backups
   graphdb backup --destination s3:///my-backups/graph
+  graphdb backup --destination /srv/for-old-dgraph --compat 1.1
   graphdb backup --alpha http://10.1.2.3:8080 --destination /srv/backups --force-full --auth-token-file token")]
 pub(crate) struct BackupArgs {
     /// Where to, as the node sees it: a path, file://, s3:// or minio:// [default: --backup-bucket, or the node's own default]
@@ -30,6 +31,10 @@ pub(crate) struct BackupArgs {
     /// Begin a new series with a full backup
     #[arg(long, env = "GRAPHDB_FORCE_FULL")]
     force_full: bool,
+
+    /// The oldest Dgraph that is to restore the series [default: as the series is, and 20.11 for a new one]
+    #[arg(long, value_name = "VERSION", value_parser = ["1.1", "20.11", "21.12"], env = "GRAPHDB_COMPAT")]
+    compat: Option<String>,
 
     /// The node
     #[arg(short, long, value_name = "URL", env = "GRAPHDB_ALPHA", default_value = "http://127.0.0.1:8080")]
@@ -51,9 +56,13 @@ pub(crate) fn run(args: BackupArgs) -> anyhow::Result<()> {
     let client = Client::new(&args.alpha, args.auth_token_file.as_deref())?;
     let named = args.destination.clone().filter(|text| !text.trim().is_empty());
     let destination = named.map_or_else(|| args.place.default_place(), |text| Ok(Some(text)))?;
-    let [backup, list] = operations(destination.is_some());
+    let [backup, list] = operations(destination.is_some(), args.compat.is_some());
     let begin = Instant::now();
-    let done = client.admin(&backup, json!({"place": destination, "full": args.force_full})).context("backup")?;
+    let mut variables = json!({"place": destination, "full": args.force_full});
+    if let Some(compat) = &args.compat {
+        variables["compat"] = json!(compat);
+    }
+    let done = client.admin(&backup, variables).context("backup")?;
     let seconds = begin.elapsed().as_secs_f64();
     match client.admin(&list, json!({"place": destination})) {
         Ok(list) => {
@@ -71,13 +80,15 @@ pub(crate) fn run(args: BackupArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The mutation and the query. A place that is named is declared as nodes want it that have no default one.
-fn operations(is_named: bool) -> [String; 2] {
+/// The mutation and the query. A place that is named is declared as nodes want it that have no default one, and `compat` only when it is
+/// given: others do not know it.
+fn operations(is_named: bool, has_compat: bool) -> [String; 2] {
     let place = if is_named { "String!" } else { "String" };
+    let [declared, passed] = if has_compat { [", $compat: String", ", compat: $compat"] } else { ["", ""] };
     [
         format!(
-            "mutation Backup($place: {place}, $full: Boolean) {{
-  backup(input: {{destination: $place, forceFull: $full}}) {{ response {{ code message }} taskId }} }}"
+            "mutation Backup($place: {place}, $full: Boolean{declared}) {{
+  backup(input: {{destination: $place, forceFull: $full{passed}}}) {{ response {{ code message }} taskId }} }}"
         ),
         format!(
             "query List($place: {place}) {{
@@ -132,8 +143,14 @@ mod tests {
 
     #[test]
     fn only_a_place_that_is_named_is_required() {
-        assert!(operations(true).iter().all(|operation| operation.contains("($place: String!")));
-        assert!(operations(false).iter().all(|operation| !operation.contains("String!")));
+        assert!(operations(true, false).iter().all(|operation| operation.contains("($place: String!")));
+        assert!(operations(false, true).iter().all(|operation| !operation.contains("String!")));
+    }
+
+    #[test]
+    fn a_node_is_asked_for_a_dgraph_only_when_one_is_named() {
+        let mention = |has_compat| operations(true, has_compat).map(|operation| operation.matches("compat").count());
+        assert_eq!((mention(false), mention(true)), ([0, 0], [3, 0]));
     }
 
     #[test]

@@ -119,8 +119,8 @@ impl From<JobRecord> for Task {
 }
 
 /// Takes a backup; answers when it is complete.
-pub(crate) async fn backup(node: &Node, destination: LocationRequest, force_full: bool) -> Result<BackupDone, Why> {
-    node.backup(BackupRequest { destination, force_full }).await.map_err(|error| with_causes(&error))
+pub(crate) async fn backup(node: &Node, request: BackupRequest) -> Result<BackupDone, Why> {
+    node.backup(request).await.map_err(|error| with_causes(&error))
 }
 
 /// What is said of a backup that was taken.

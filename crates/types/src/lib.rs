@@ -22,7 +22,10 @@ pub use causes::with_causes;
 pub use ids::{GroupId, Namespace, Ts, Uid};
 pub use key::{BackupKey, Key, KeyKind, MAX_PREDICATE_BYTES, StoredKeyParts};
 pub use object_name::{InvalidObjectName, ObjectName};
-pub use posting::{Facet, FacetType, Posting, PostingList, VALUE_UID, ValType, list_splits, max_object};
+pub use posting::{
+    Facet, FacetType, Posting, PostingList, VALUE_UID, ValType, languages, list_splits, max_object, with_absolute_ids,
+    with_differences,
+};
 pub use predicate::Predicate;
 pub use schema::{DropOp, PredicateSchema, Schema, Tokenizer, TypeDef, VectorIndex};
 pub use secret::Secret;

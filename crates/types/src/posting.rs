@@ -1,9 +1,11 @@
+mod form;
 mod peek;
 
 use crate::wire::{
     Field, Malformed, WireReader, put_bytes_field, put_len_prefix, put_uvarint, put_varint_field, uvarint_len,
 };
 
+pub use form::{languages, with_absolute_ids, with_differences};
 pub use peek::{list_splits, max_object};
 
 /// The posting id of a value of a predicate that is not a list (format spec, section 10).

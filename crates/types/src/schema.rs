@@ -180,7 +180,7 @@ const DIRECTIVE_INDEX: u64 = 1;
 const DIRECTIVE_REVERSE: u64 = 2;
 
 impl PredicateSchema {
-    /// Appends the schema as a `SchemaUpdate` message whose `predicate` is the bare name (form D of the format spec).
+    /// Appends the schema as a `SchemaUpdate` message whose `predicate` is `name`: bare, or with its namespace.
     pub fn put_wire(&self, name: &str, out: &mut Vec<u8>) {
         let is_indexed = !self.tokenizers.is_empty() || !self.vector_indexes.is_empty();
         // No predicate has both; if one did, its tokenizers would still say that it is indexed.
@@ -241,6 +241,18 @@ impl PredicateSchema {
         Ok(schema)
     }
 
+    /// Appends the schema once more, in a field that Dgraph skips: to a message that says less than the truth.
+    pub fn put_whole(&self, out: &mut Vec<u8>) {
+        let mut whole = Vec::new();
+        self.put_wire("", &mut whole);
+        put_element(out, WHOLE, &whole);
+    }
+
+    /// As [`PredicateSchema::from_wire`] of a message that we wrote: what [`PredicateSchema::put_whole`] added is the truth.
+    pub fn whole_from_wire(bytes: &[u8]) -> Result<PredicateSchema, Malformed> {
+        PredicateSchema::from_wire(whole(bytes)?)
+    }
+
     /// Whether any posting list is derived from the data lists.
     pub fn has_derived(&self) -> bool {
         !self.tokenizers.is_empty() || self.reverse || self.count
@@ -297,6 +309,18 @@ impl TypeDef {
         }
     }
 
+    /// Appends the type once more, in a field that Dgraph skips: to a message that says less than the truth.
+    pub fn put_whole(&self, out: &mut Vec<u8>) {
+        let mut whole = Vec::new();
+        self.put_wire("", &mut whole);
+        put_element(out, WHOLE, &whole);
+    }
+
+    /// As [`TypeDef::from_wire`] of a message that we wrote: what [`TypeDef::put_whole`] added is the truth.
+    pub fn whole_from_wire(bytes: &[u8]) -> Result<TypeDef, Malformed> {
+        TypeDef::from_wire(whole(bytes)?)
+    }
+
     /// Reads a `TypeUpdate` message. Its name is ignored: the key's name rules.
     pub fn from_wire(bytes: &[u8]) -> Result<TypeDef, Malformed> {
         const WHAT: &str = "type definition";
@@ -318,6 +342,23 @@ impl TypeDef {
         }
         Ok(TypeDef { fields })
     }
+}
+
+/// The field of a `SchemaUpdate` or `TypeUpdate` that holds the whole definition, where the others say what Dgraph can take over. A number
+/// that Dgraph has not: it skips what it does not know.
+const WHOLE: u32 = 1001;
+
+/// The whole definition within a message, or the message itself.
+fn whole(bytes: &[u8]) -> Result<&[u8], Malformed> {
+    const WHAT: &str = "definition";
+    let mut whole = bytes;
+    let mut reader = WireReader::new(bytes, WHAT);
+    while let Some((number, field)) = reader.next()? {
+        if number == WHOLE {
+            whole = field.bytes(WHAT)?;
+        }
+    }
+    Ok(whole)
 }
 
 /// Appends an element of a repeated field. One that is empty counts too.
@@ -419,6 +460,24 @@ mod tests {
         let mut wire = Vec::new();
         schema.put_wire("name", &mut wire);
         assert_eq!(PredicateSchema::from_wire(&wire), Ok(schema));
+    }
+
+    #[test]
+    fn the_whole_truth_stands_behind_what_dgraph_is_shown() {
+        let whole = PredicateSchema { tokenizers: vec![Tokenizer::Exact], lang: true, ..PredicateSchema::default() };
+        let shown = PredicateSchema { tokenizers: Vec::new(), ..whole.clone() };
+        let mut wire = Vec::new();
+        shown.put_wire("name", &mut wire);
+        assert_eq!(PredicateSchema::whole_from_wire(&wire), Ok(shown.clone()));
+        whole.put_whole(&mut wire);
+        assert_eq!(PredicateSchema::whole_from_wire(&wire), Ok(whole));
+        assert_eq!(PredicateSchema::from_wire(&wire), Ok(shown), "others skip it");
+
+        let [shown, whole] = [vec![], vec!["~friend".to_owned()]].map(|fields| TypeDef { fields });
+        let mut wire = Vec::new();
+        shown.put_wire("Person", &mut wire);
+        whole.put_whole(&mut wire);
+        assert_eq!((TypeDef::from_wire(&wire), TypeDef::whole_from_wire(&wire)), (Ok(shown), Ok(whole)));
     }
 
     #[test]

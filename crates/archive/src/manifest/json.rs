@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{FORMAT_VERSION, GroupBackup, Manifest, ManifestError};
+use super::{FIRST_FORMAT_VERSION, GroupBackup, Manifest, ManifestError};
 use crate::names::archive_file;
-use crate::{BackupFolder, GzipLevel, KeyCheck, Mac, Sha256Digest, StoredObject};
+use crate::{BackupFolder, Compat, Dialect, GzipLevel, KeyCheck, Mac, Naming, Sha256Digest, StoredObject, Tagged};
 
 /// The `version` of manifests whose names carry their namespace. Without it names are bare.
 const NAMESPACE_VERSION: u32 = 2105;
@@ -57,6 +57,12 @@ struct Ours {
     read_ts: u64,
     parent: Option<String>,
     codec: JsonCodec,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    compat: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tagged: Option<BTreeMap<String, String>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    alter: Vec<String>,
     max_uid: String,
     max_namespace: String,
     objects: BTreeMap<u32, JsonObject>,
@@ -92,7 +98,7 @@ impl JsonCodec {
 
 impl Json {
     pub(super) fn of(folder: &BackupFolder, manifest: &Manifest) -> Json {
-        let names = Names::for_manifest(manifest);
+        let names = Names::of(manifest.dialect.naming);
         let spaced = matches!(names, Names::Spaced);
         Json {
             kind: kind(manifest.is_full()).into(),
@@ -119,6 +125,7 @@ impl Json {
         let names = self.names().ok_or_else(|| invalid("version is not one that graphdb writes"))?;
         let groups = self.groups(folder, names)?;
         let drop_operations = self.drop_operations(names);
+        let dialect = self.graphdb.dialect(names).ok_or_else(|| invalid("compat or tagged is not known"))?;
         let ours = self.graphdb;
         let manifest = Manifest {
             backup_id: self.backup_id,
@@ -133,6 +140,7 @@ impl Json {
             epoch: ours.epoch,
             parent: read_optional(ours.parent, Sha256Digest::from_hex).ok_or_else(|| invalid("parent is not hex"))?,
             gzip_level: ours.codec.read().ok_or_else(|| invalid("codec is not gzip with a level of 1 to 12"))?,
+            dialect,
             max_uid: ours.max_uid.parse().map_err(|_| invalid("max_uid is not a uid"))?,
             max_namespace: read_namespace(&ours.max_namespace).ok_or_else(|| invalid("max_namespace is not hex"))?,
             tool: ours.tool,
@@ -227,8 +235,10 @@ impl Ours {
             let name = ObjectName::try_from(file).expect("a short name of letters and digits");
             (id.0, JsonObject::of(&name, &group.archive))
         });
+        let Dialect { compat, naming, tagged, alter } = &manifest.dialect;
+        let (compat, names) = (*compat, Names::of(*naming));
         Ours {
-            format_version: FORMAT_VERSION,
+            format_version: manifest.format_version(),
             tool: manifest.tool.clone(),
             created_at: manifest.created_at.format(&Rfc3339).expect("years of backups have four digits"),
             database_id: manifest.database_id.clone(),
@@ -237,6 +247,11 @@ impl Ours {
             read_ts: manifest.read_ts.0,
             parent: manifest.parent.map(|digest| digest.to_string()),
             codec: JsonCodec { compression: GZIP.into(), level: manifest.gzip_level.get() },
+            compat: (compat != Compat::default()).then(|| compat.name().into()),
+            tagged: tagged.as_ref().map(|tagged| {
+                tagged.iter().map(|(predicate, which)| (names.write(predicate), which.name().into())).collect()
+            }),
+            alter: alter.clone(),
             max_uid: manifest.max_uid.to_string(),
             max_namespace: manifest.max_namespace.to_string(),
             objects: objects.collect(),
@@ -244,6 +259,27 @@ impl Ours {
             name: manifest.name.clone(),
             labels: manifest.labels.clone(),
         }
+    }
+}
+
+impl Ours {
+    /// `None` if it names what this program does not know.
+    fn dialect(&self, names: Names) -> Option<Dialect> {
+        let naming = match names {
+            Names::Bare => Naming::Bare,
+            Names::Spaced if self.format_version == FIRST_FORMAT_VERSION => Naming::SpacedOutside,
+            Names::Spaced => Naming::Spaced,
+        };
+        let tagged = |(name, which): (&String, &String)| Some((names.read(name)?, Tagged::from_name(which)?));
+        Some(Dialect {
+            compat: self.compat.as_deref().map_or(Some(Compat::default()), Compat::from_name)?,
+            naming,
+            tagged: match &self.tagged {
+                Some(all) => Some(all.iter().map(tagged).collect::<Option<_>>()?),
+                None => None,
+            },
+            alter: self.alter.clone(),
+        })
     }
 }
 
@@ -280,16 +316,8 @@ enum Names {
 }
 
 impl Names {
-    fn for_manifest(manifest: &Manifest) -> Names {
-        let rooted = |predicate: &Predicate| predicate.namespace == Namespace::ROOT;
-        let bare_drop = |op: &DropOp| match op {
-            DropOp::All | DropOp::Data => true,
-            DropOp::NamespaceData(namespace) | DropOp::Namespace(namespace) => *namespace == Namespace::ROOT,
-            DropOp::Predicate(predicate) => rooted(predicate),
-        };
-        let bare = manifest.groups.values().flat_map(|group| &group.predicates).all(rooted)
-            && manifest.drop_operations.iter().all(bare_drop);
-        if bare { Names::Bare } else { Names::Spaced }
+    fn of(naming: Naming) -> Names {
+        if naming == Naming::Bare { Names::Bare } else { Names::Spaced }
     }
 
     fn write(self, predicate: &Predicate) -> String {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use time::macros::datetime;
 
 use super::*;
-use crate::{BackupFolder, EncryptionKey};
+use crate::{BackupFolder, Compat, EncryptionKey, Naming, Tagged};
 
 fn folder() -> BackupFolder {
     BackupFolder::parse("dgraph.20260104.224757.709").unwrap()
@@ -30,6 +30,7 @@ fn sample() -> Manifest {
         epoch: 1,
         parent: None,
         gzip_level: GzipLevel::default(),
+        dialect: Dialect::default(),
         max_uid: Uid(0x1f),
         max_namespace: Namespace::ROOT,
         tool: "graphdb 0.1.0".into(),
@@ -64,6 +65,7 @@ fn incremental() -> Manifest {
         drop_operations: drops.to_vec(),
         name: Some("nightly \"<&>\" ü".into()),
         labels: BTreeMap::from([("sha256".into(), "hmac".into())]),
+        dialect: Dialect { naming: Naming::SpacedOutside, ..Dialect::default() },
         ..sample()
     };
     manifest.groups.get_mut(&GroupId(1)).unwrap().predicates.push(name);
@@ -204,10 +206,51 @@ fn foreign_manifests_are_told_from_ours_and_their_writers_named() {
 }
 
 #[test]
+fn for_which_dgraph_it_was_written_comes_back() {
+    let name = Predicate { namespace: Namespace(0x1a), name: "a-b".into() };
+    let tagged = |predicate: &Predicate| Some(BTreeMap::from([(predicate.clone(), Tagged::Foreign)]));
+    let alter = vec!["<name>:string @index(exact) @lang .".to_owned()];
+    let (root, naming) = (Predicate::root("name"), Naming::Spaced);
+    for (dialect, manifest, version, parts) in [
+        (
+            Dialect { tagged: tagged(&root), ..Dialect::default() },
+            sample(),
+            1,
+            [r#""tagged":{"name":"foreign"}"#, "\"since\":21"],
+        ),
+        (Dialect { compat: Compat::V1_1, ..Dialect::default() }, sample(), 1, [r#""compat":"1.1""#, "\"since\":21"]),
+        (Dialect { alter, ..Dialect::default() }, sample(), 2, [r#""alter":["<name>:"#, "\"since\":21"]),
+        (
+            Dialect { compat: Compat::V21_12, naming, ..Dialect::default() },
+            sample(),
+            2,
+            [r#""compat":"21.12""#, r#""version":2105,"path":"dgraph.20260104.224757.709""#],
+        ),
+        (
+            Dialect { naming, tagged: tagged(&name), ..Dialect::default() },
+            incremental(),
+            2,
+            [r#""tagged":{"1a-a-b":"foreign"}"#, r#""1a-a-b""#],
+        ),
+    ] {
+        let manifest = Manifest { dialect, ..manifest };
+        let text = text(&seal(manifest.clone()));
+        let version = format!(r#""format_version":{version},"#);
+        for part in parts.into_iter().chain([version.as_str()]) {
+            assert!(text.contains(part), "{part} not in {text}");
+        }
+        let parsed = SealedManifest::parse(folder(), text.into_bytes()).unwrap();
+        assert_eq!(parsed.manifest(), &manifest);
+    }
+    let bare = Manifest { dialect: Dialect::default(), ..incremental() };
+    assert!(SealedManifest::seal(folder(), bare, None).is_err(), "a namespace needs names that carry it");
+}
+
+#[test]
 fn a_manifest_of_the_future_names_what_can_read_it() {
     let text = r#"{"graphdb":{"format_version":7,"tool":"graphdb 3.2.1","all":"else differs"}}"#;
     let err = SealedManifest::parse(folder(), text.into()).unwrap_err().to_string();
-    assert!(err.ends_with("format version 7 and was written by graphdb 3.2.1; this graphdb reads up to 1, use graphdb 3.2.1 or a newer one"), "{err}");
+    assert!(err.ends_with("format version 7 and was written by graphdb 3.2.1; this graphdb reads up to 2, use graphdb 3.2.1 or a newer one"), "{err}");
 }
 
 #[test]

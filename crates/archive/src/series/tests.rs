@@ -6,7 +6,7 @@ use graphdb_types::{GroupId, Namespace, Ts, Uid};
 use time::macros::datetime;
 
 use super::*;
-use crate::{BackupFolder, EncryptionKey, GroupBackup, GzipLevel, Manifest, Sha256Digest, StoredObject};
+use crate::{BackupFolder, Dialect, EncryptionKey, GroupBackup, GzipLevel, Manifest, Sha256Digest, StoredObject};
 
 /// A series of `len` backups that starts at minute `minute`.
 fn series(id: &str, minute: u8, len: u64) -> Vec<Backup> {
@@ -31,6 +31,7 @@ fn series_with(id: &str, minute: u8, len: u64, change: impl Fn(&mut Manifest)) -
             epoch: 1,
             parent: backups.last().map(SealedManifest::digest),
             gzip_level: GzipLevel::default(),
+            dialect: Dialect::default(),
             max_uid: Uid(1),
             max_namespace: Namespace::ROOT,
             tool: "graphdb 0.1.0".into(),

@@ -20,6 +20,8 @@ fn end(backup_num: u64, key_check: Option<&str>) -> SeriesEnd {
         database_id: "0123".into(),
         epoch: 7,
         key_check: key_check.map(|hex| KeyCheck::from_hex(hex).unwrap()),
+        compat: Compat::V21_12,
+        tagged: None,
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use graphdb_backup::{
-    BackupContext, BackupRequest, Error, JobRecord, JobStatus, Locations, Node, NodeOptions, SeriesRequest,
-    list_backups,
+    BackupContext, BackupRequest, BackupTerms, Error, JobRecord, JobStatus, Locations, Node, NodeOptions,
+    SeriesRequest, list_backups,
 };
 use graphdb_storage::{Leased, Store};
 use tempfile::TempDir;
@@ -50,7 +50,7 @@ impl Home {
     }
 
     fn backup(&self, force_full: bool) -> BackupRequest {
-        BackupRequest { destination: self.location().into(), force_full }
+        BackupRequest { destination: self.location().into(), terms: BackupTerms { force_full, compat: None } }
     }
 
     /// The directories of stores beside `p`.

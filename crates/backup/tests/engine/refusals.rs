@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use graphdb_backup::{
-    BackupContext, BackupRequest, EncryptionKey, Error, Locations, Progress, SeriesRequest, backup, list_backups,
-    restore_offline,
+    BackupContext, BackupRequest, BackupTerms, EncryptionKey, Error, Locations, Progress, SeriesRequest, backup,
+    list_backups, restore_offline,
 };
 use graphdb_destination::testing::servers::skip;
 use graphdb_destination::{Destination, MemoryDestination};
@@ -33,7 +33,7 @@ fn small_store() -> (TempDir, Arc<Store>) {
 }
 
 async fn back_up_to(store: &Arc<Store>, location: &Path) -> Result<(), Error> {
-    let request = BackupRequest { destination: location.display().to_string().into(), force_full: false };
+    let request = BackupRequest { destination: location.display().to_string().into(), terms: BackupTerms::default() };
     backup(store, &BackupContext::default(), &request, &Progress::default()).await.map(drop)
 }
 
@@ -203,7 +203,7 @@ async fn locations_that_cannot_be_used_are_named() {
     );
     assert_eq!(entries(dir.path()), ["file"]);
     for odd in ["ftp://host/x", "s3://bucket/x", ""] {
-        let request = BackupRequest { destination: odd.into(), force_full: false };
+        let request = BackupRequest { destination: odd.into(), terms: BackupTerms::default() };
         assert!(backup(&store, &BackupContext::default(), &request, &Progress::default()).await.is_err(), "{odd}");
     }
     if !rustix::process::geteuid().is_root() {

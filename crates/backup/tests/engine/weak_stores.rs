@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use graphdb_archive::SeriesError;
-use graphdb_backup::{Error, Progress, read_catalogue, take_backup};
+use graphdb_backup::{BackupTerms, Error, Progress, read_catalogue, take_backup};
 use graphdb_destination::testing::{CallKind, Fault, FaultyDestination};
 use graphdb_destination::{Destination, MemoryDestination};
 use graphdb_storage::Store;
@@ -78,7 +78,7 @@ async fn a_store_that_keeps_nobody_apart_is_named() {
     for (conditions, named) in [(Conditions::Kept, false), (Conditions::Early, false), (Conditions::Ignored, true)] {
         let place: Arc<dyn Destination> = Arc::new(Hooked::new(Arc::new(MemoryDestination::new())).with(conditions));
         let (context, progress) = (context(None), Progress::default());
-        let taken = take_backup(&store, &place, &context, None, false, &progress).await.unwrap();
+        let taken = take_backup(&store, &place, &context, None, BackupTerms::default(), &progress).await.unwrap();
         assert_eq!(taken.note.is_some_and(|note| note.contains("let one alone write there")), named, "{conditions:?}");
     }
 }

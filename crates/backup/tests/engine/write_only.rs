@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use graphdb_archive::SealedManifest;
 use graphdb_backup::{
-    EncryptionKey, Error, Progress, SeriesMemory, SeriesRequest, TakenBackup, backup_to, read_catalogue, take_backup,
+    BackupTerms, EncryptionKey, Error, Progress, SeriesMemory, SeriesRequest, TakenBackup, backup_to, read_catalogue,
+    take_backup,
 };
 use graphdb_destination::testing::{Call, CallKind, Fault, FaultyDestination};
 use graphdb_destination::{self as destination, Destination, MemoryDestination};
@@ -104,7 +105,8 @@ impl Database {
         // Folders are named by the millisecond, and who may not list does not see which names are taken.
         tokio::time::sleep(Duration::from_millis(2)).await;
         let memory = self.memory();
-        take_backup(&self.store, &place, &context(key), Some(&memory), force_full, &Progress::default()).await
+        let terms = BackupTerms { force_full, compat: None };
+        take_backup(&self.store, &place, &context(key), Some(&memory), terms, &Progress::default()).await
     }
 
     /// Changes something, backs it up and gives the number in the series, the note, and what the database was.
@@ -265,7 +267,9 @@ async fn a_copy_of_a_node_is_refused_once_its_original_went_on() {
     for _ in 0..3 {
         let to: Arc<dyn Destination> = Arc::new(place.clone());
         let (context, progress) = (context(None), Progress::default());
-        let err = take_backup(&original.store, &to, &context, Some(&memory), false, &progress).await.unwrap_err();
+        let err = take_backup(&original.store, &to, &context, Some(&memory), BackupTerms::default(), &progress)
+            .await
+            .unwrap_err();
         assert!(matches!(err, Error::Contested { .. }), "{err}");
     }
     assert!(objects(place.inner()).await == everything);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use async_graphql::{Enum, InputObject};
-use graphdb_backup::{Credentials, LocationRequest};
+use graphdb_backup::{BackupRequest, BackupTerms, Compat, Credentials, LocationRequest};
 use time::OffsetDateTime;
 
 use super::dates::Window;
@@ -26,14 +26,26 @@ pub(crate) struct BackupInput {
     /// Whether to call the object store without credentials.
     anonymous: Option<bool>,
     /// Whether to begin a new series with a full backup, even if an incremental one were possible.
-    pub(crate) force_full: Option<bool>,
+    force_full: Option<bool>,
+    /// The oldest Dgraph that is to restore the series: `1.1`, `20.11` or `21.12`. Without it the series goes on as it is, and a new one
+    /// is for 20.11 and newer.
+    compat: Option<String>,
 }
 
 impl BackupInput {
-    /// Where the backup goes.
-    pub(crate) fn place(self) -> Result<LocationRequest, String> {
-        place(self.destination, self.access_key, self.secret_key, self.session_token, self.anonymous)
+    /// What is asked for.
+    pub(crate) fn into_request(self) -> Result<BackupRequest, String> {
+        let compat = self.compat.as_deref().map(read_compat).transpose()?;
+        let terms = BackupTerms { force_full: self.force_full.unwrap_or_default(), compat };
+        let destination =
+            place(self.destination, self.access_key, self.secret_key, self.session_token, self.anonymous)?;
+        Ok(BackupRequest { destination, terms })
     }
+}
+
+fn read_compat(name: &str) -> Result<Compat, String> {
+    let known = || Compat::ALL.map(Compat::name).join(", ");
+    Compat::from_name(name).ok_or_else(|| format!("compat must be one of {}, not {name:?}", known()))
 }
 
 /// A place and the credentials for it.

@@ -3,7 +3,7 @@
 use axum::extract::{Request, State};
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
-use graphdb_backup::{Credentials, LocationRequest};
+use graphdb_backup::{BackupRequest, BackupTerms, Credentials, LocationRequest};
 use serde_json::json;
 
 use super::mutations::run_backup;
@@ -36,8 +36,8 @@ pub(crate) async fn backup_form(State(app): State<App>, request: Request) -> Res
         )
         .map_err(|err| Failure::request(err.to_string()))?,
     };
-    let force_full = form.flag("force_full")? || url.flag("force_full")?;
-    Ok(match run_backup(&app, destination, force_full).await {
+    let terms = BackupTerms { force_full: form.flag("force_full")? || url.flag("force_full")?, compat: None };
+    Ok(match run_backup(&app, BackupRequest { destination, terms }).await {
         Ok(done) => success(&engine::completed(&done)),
         // The message and the code change places here, and have done since these scripts were written.
         Err(why) => {

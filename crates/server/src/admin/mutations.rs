@@ -1,5 +1,5 @@
 use async_graphql::{Context, Object, Result};
-use graphdb_backup::{BackupDone, LocationRequest};
+use graphdb_backup::{BackupDone, BackupRequest};
 use graphdb_storage::Leased;
 use graphdb_types::with_causes;
 
@@ -28,8 +28,7 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to back up and where to.")] input: BackupInput,
     ) -> Result<Option<BackupPayload>> {
-        let force_full = input.force_full.unwrap_or_default();
-        let done = run_backup(app(ctx)?, input.place()?, force_full).await?;
+        let done = run_backup(app(ctx)?, input.into_request()?).await?;
         Ok(Some(BackupPayload {
             response: Response::success(engine::completed(&done)),
             task_id: Some(format!("{:#x}", done.task_id)),
@@ -126,16 +125,12 @@ impl Mutation {
 }
 
 /// Backs up and counts it, also when the client hangs up.
-pub(super) async fn run_backup(
-    app: &App,
-    destination: LocationRequest,
-    force_full: bool,
-) -> Result<BackupDone, String> {
+pub(super) async fn run_backup(app: &App, request: BackupRequest) -> Result<BackupDone, String> {
     let app = app.clone();
     let task = tokio::spawn(async move {
         let _pending = app.metrics.pending_backups.enter();
         app.metrics.backups.add(1);
-        let done = engine::backup(&app.node, destination, force_full).await;
+        let done = engine::backup(&app.node, request).await;
         if done.is_ok() {
             app.metrics.backups_succeeded.add(1)
         } else {
