@@ -82,7 +82,7 @@ fn the_folder_of_an_export_is_loaded_whole() {
             "q": [{
                 "uid": "0x1", "name": "Alice", "name@es": "Alicia", "name@es|weight": 3.0,
                 "friend": [{"uid": "0x2", "friend|close": true, "friend|note": "old pal", "friend|since": "2006-01-02T15:04:05Z"}],
-                "near": [1.0, 0.5], "amount": 1.234567890123456789e29, "words": "the end\u{0}", "height": -0.0,
+                "near": [1.0, 0.5], "amount": 1.2345678901234568e29, "words": "the end\u{0}", "height": -0.0,
                 "dob": "2006-01-02T15:04:05.12+05:30", "right": true, "wrong": false,
             }],
             "big": [{"uid": "0x1"}],
