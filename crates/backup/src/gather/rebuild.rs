@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use graphdb_storage::{StoredEntry, derived_keys, reverse_count_key};
 use graphdb_types::{
-    Key, KeyKind, Malformed, Posting, PostingList, Predicate, PredicateSchema, Schema, Ts, max_object,
+    Key, KeyKind, Malformed, Posting, PostingList, Predicate, PredicateSchema, Schema, Tokenizer, Ts, max_object,
 };
 
 use super::is_vector_helper;
@@ -173,9 +173,19 @@ impl<'a, V: FnMut(StoredEntry<'_>) -> Result<()>> Rebuilder<'a, V> {
     }
 
     fn note(&mut self, key: &Key, stale: Staleness) {
-        if !matches!(&key.kind, KeyKind::Index(term) if term.first() == Some(&COLLATED)) {
+        if !self.is_not_compared(key, stale) {
             self.report.note(key, stale);
         }
+    }
+
+    /// Whether Dgraph's key may be another although it is not stale: in languages other than English it leaves out stop words that we keep.
+    fn is_not_compared(&self, key: &Key, stale: Staleness) -> bool {
+        let KeyKind::Index(term) = &key.kind else { return false };
+        let schema = self.predicate.as_ref().and_then(|current| current.schema);
+        let has_languages = schema.is_some_and(|schema| schema.lang);
+        let of_words = [Tokenizer::FullText, Tokenizer::NGram].map(|tokenizer| Some(tokenizer.id()));
+        let id = term.first().copied();
+        id == Some(COLLATED) || (has_languages && stale == Staleness::Missing && of_words.contains(&id))
     }
 
     /// From data to derived lists.
