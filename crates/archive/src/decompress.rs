@@ -1,5 +1,6 @@
 //! Whatever a backup was compressed with, told by the first bytes: manifests say `snappy` of S2 too.
 
+use std::fmt;
 use std::io::{self, Chain, Cursor, Read};
 
 use crate::gzip::read_full;
@@ -8,6 +9,27 @@ use crate::{Error, GzipReader};
 
 /// A stream of which the first bytes were looked at.
 type Replayed<R> = Chain<Cursor<Vec<u8>>, R>;
+
+/// What an archive is compressed with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// Gzip: ours, and Dgraph's to v20.11.
+    Gzip,
+    /// Snappy's framing: Dgraph v21.03 to v24.
+    Snappy,
+    /// S2's framing: Dgraph from v25.
+    S2,
+}
+
+impl fmt::Display for Compression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Compression::Gzip => "gzip",
+            Compression::Snappy => "snappy",
+            Compression::S2 => "s2",
+        })
+    }
+}
 
 /// Decompresses gzip (also of many members), Snappy's framing and S2.
 #[derive(Debug)]
@@ -30,6 +52,15 @@ impl<R: Read> Decompressor<R> {
         match is_snappy {
             true => Ok(Decompressor::Snappy(SnappyReader::new(input)?)),
             false => Ok(Decompressor::Gzip(GzipReader::new(input, workers)?)),
+        }
+    }
+
+    /// What was found.
+    pub(crate) fn compression(&self) -> Compression {
+        match self {
+            Decompressor::Gzip(_) => Compression::Gzip,
+            Decompressor::Snappy(reader) if reader.is_s2() => Compression::S2,
+            Decompressor::Snappy(_) => Compression::Snappy,
         }
     }
 

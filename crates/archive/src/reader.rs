@@ -1,6 +1,6 @@
 use std::io::{self, Read};
 
-use crate::decompress::Decompressor;
+use crate::decompress::{Compression, Decompressor};
 use crate::digest::DigestReader;
 use crate::{CipherReader, EncryptionKey, Entry, Error, FrameReader, KeyValue, StoredObject};
 
@@ -15,6 +15,7 @@ const CHECK_BUFFER_BYTES: usize = 256 << 10;
 pub struct ArchiveReader<R: Read> {
     frames: FrameReader<Decompressor<CipherReader<DigestReader<R>>>>,
     key: Option<EncryptionKey>,
+    compression: Compression,
 }
 
 impl<R: Read> ArchiveReader<R> {
@@ -25,7 +26,9 @@ impl<R: Read> ArchiveReader<R> {
     /// [`Error::Unknown`] for a foreign file or a wrong key, [`Error::Truncated`] for next to nothing.
     pub fn open(input: R, key: Option<&EncryptionKey>, workers: usize) -> Result<ArchiveReader<R>, Error> {
         let cipher = CipherReader::new(DigestReader::new(input), key)?;
-        Ok(ArchiveReader { frames: FrameReader::new(Decompressor::new(cipher, workers)?), key: key.cloned() })
+        let decompressor = Decompressor::new(cipher, workers)?;
+        let compression = decompressor.compression();
+        Ok(ArchiveReader { frames: FrameReader::new(decompressor), key: key.cloned(), compression })
     }
 
     /// Moves to the next key-value; `false` at the end. After an error the archive cannot be read further.
@@ -49,6 +52,11 @@ impl<R: Read> ArchiveReader<R> {
     /// Moves on and reads the key: slower than [`ArchiveReader::next`], and ready to use.
     pub fn next_entry(&mut self) -> Result<Option<Entry<'_>>, Error> {
         self.frames.next()?.map(|kv| kv.entry().map_err(Error::from)).transpose()
+    }
+
+    /// What the archive is compressed with, told by its first bytes.
+    pub fn compression(&self) -> Compression {
+        self.compression
     }
 
     /// Key-values met so far.

@@ -69,6 +69,11 @@ impl<R: Read> SnappyReader<R> {
         Ok(SnappyReader { input, dialect, offset: head.len() as u64, chunk, block, taken: 0, is_empty: true })
     }
 
+    /// Whether the identifier said S2.
+    pub(crate) fn is_s2(&self) -> bool {
+        self.dialect == Dialect::S2
+    }
+
     /// Gives the stream back.
     pub(crate) fn into_inner(self) -> R {
         self.input

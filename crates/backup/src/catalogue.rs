@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use graphdb_archive::{
     Backup, BackupFolder, DgraphManifest, EncryptionKey, GroupArchive, MANIFEST_FILE, MASTER_MANIFEST,
-    MAX_MANIFEST_BYTES, ManifestError, SealedManifest, Series, choose_from, latest,
+    MAX_MANIFEST_BYTES, ManifestError, Origin, SealedManifest, Series, choose_from, latest,
 };
 use graphdb_destination::{Destination, LocationRequest, Locations, ObjectMeta};
-use graphdb_types::{DropOp, ObjectName};
+use graphdb_types::{DropOp, ObjectName, Predicate};
 
 use crate::error::{Error, Result};
 
@@ -47,7 +47,7 @@ pub struct BackupListing {
     /// Whether a key is needed to restore it.
     pub encrypted: bool,
     /// Predicates by group.
-    pub groups: BTreeMap<u32, Vec<String>>,
+    pub groups: BTreeMap<u32, Vec<Predicate>>,
     /// The folder at the location.
     pub path: String,
     /// The exclusive start: the `read_ts` of the backup before; 0 for a full one, and for one of Dgraph whose predecessor is not there.
@@ -56,8 +56,10 @@ pub struct BackupListing {
     pub read_ts: u64,
     /// `full` or `incremental`.
     pub kind: &'static str,
-    /// Bytes stored.
+    /// Bytes stored; of Dgraph's, of the objects that are there.
     pub size_bytes: u64,
+    /// Objects that its manifest names and that are not there.
+    pub missing_objects: u64,
     /// Bytes of the key-values before compression; Dgraph's manifests do not say.
     pub raw_bytes: Option<u64>,
     /// Key-values; Dgraph's manifests do not say.
@@ -68,6 +70,8 @@ pub struct BackupListing {
     pub created_at: Option<String>,
     /// The program that wrote it, as `graphdb 0.1.0` or `Dgraph v1.1 to v20.11`.
     pub written_by: String,
+    /// The `version` of Dgraph's manifest, 0, 2103 or 2105; `None` of ours.
+    pub dgraph_version: Option<u32>,
 }
 
 impl From<&SealedManifest> for BackupListing {
@@ -86,22 +90,26 @@ impl BackupListing {
             let parts = backup.groups.values().map(|group| group.stored.as_ref().map(of));
             parts.sum::<Option<u64>>()
         };
-        let names = |group: &GroupArchive| group.predicates.iter().map(ToString::to_string).collect();
         BackupListing {
             backup_id: backup.backup_id.clone(),
             backup_num: backup.backup_num,
             encrypted: backup.is_encrypted,
-            groups: backup.groups.iter().map(|(id, group)| (id.0, names(group))).collect(),
+            groups: backup.groups.iter().map(|(id, group)| (id.0, group.predicates.clone())).collect(),
             path: backup.folder.to_string(),
             since: ours.map_or(0, |manifest| manifest.since.0),
             read_ts: backup.read_ts.0,
             kind: if backup.is_full { "full" } else { "incremental" },
             size_bytes: ours.map_or(0, graphdb_archive::Manifest::size_bytes),
+            missing_objects: 0,
             raw_bytes: sum(|stored| stored.raw_bytes),
             entries: sum(|stored| stored.entries),
             drop_operations: backup.drop_operations.clone(),
             created_at: ours.map(|m| m.created_at).or_else(|| backup.started_at()).and_then(rfc3339),
             written_by: backup.origin.to_string(),
+            dgraph_version: match backup.origin {
+                Origin::Dgraph { version } => Some(version),
+                Origin::Graphdb(_) => None,
+            },
         }
     }
 }
@@ -249,6 +257,8 @@ impl Catalogue {
         };
         let listing = |backup: &Backup| {
             let mut listing = BackupListing::of(backup);
+            let is_missing = |group: &&GroupArchive| !sizes.contains_key(&group.object);
+            listing.missing_objects = backup.groups.values().filter(is_missing).count() as u64;
             if backup.sealed().is_none() {
                 of_dgraph(backup, &mut listing);
             }

@@ -37,6 +37,8 @@ mod source;
 
 mod export;
 
+mod inspect;
+
 mod guard;
 mod jobs;
 mod node;
@@ -51,6 +53,10 @@ pub use graphdb_archive::{Compat, EncryptionKey};
 pub use graphdb_destination::{Credentials, LocationRequest, Locations};
 pub use graphdb_export::{Format, UnknownFormat};
 pub use guard::KeyGuard;
+pub use inspect::{
+    ArchiveFacts, Asked, BackupFacts, GraphqlSchema, KeyValueCounts, Lists, PredicateFacts, StateFacts, StoredLists,
+    Survey, TriplesRead, read_schema, read_triples, survey,
+};
 pub use jobs::{JobKind, JobRecord, JobStatus};
 pub use lock::LocationLock;
 pub use node::{BackupDone, ExportDone, ExportRequest, Node, NodeOptions};

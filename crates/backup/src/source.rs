@@ -168,6 +168,22 @@ impl SeriesSource {
         }
     }
 
+    /// Opens an archive on a blocking thread of `runtime`, with threads that decompress if it is worth it; `readers` are open at once.
+    pub(crate) fn open_archive(
+        &self,
+        runtime: &Handle,
+        backup: &Backup,
+        archive: &GroupArchive,
+        readers: usize,
+    ) -> Result<ArchiveReader<ObjectReader>> {
+        let destination = Arc::clone(&self.destination);
+        let reader = runtime.block_on(ObjectReader::open(destination, &archive.object, readers))?;
+        // Some series of Dgraph have plain and encrypted backups.
+        let key = self.key.as_deref().filter(|_| backup.is_encrypted);
+        let workers = if backup.is_full { default_workers() } else { 0 };
+        ArchiveReader::open(reader, key, workers).map_err(Error::archive(&archive.object))
+    }
+
     fn wanted(&self, groups: &BTreeSet<GroupId>) -> Wanted {
         Wanted::new(&self.series, groups, &self.selection)
     }
@@ -229,14 +245,8 @@ struct Reading {
 }
 
 impl Reading {
-    /// Opens an archive, with threads that decompress if it is worth it; `readers` are open at once.
     fn open(&self, backup: &Backup, archive: &GroupArchive, readers: usize) -> Result<ArchiveReader<ObjectReader>> {
-        let destination = Arc::clone(&self.source.destination);
-        let reader = self.runtime.block_on(ObjectReader::open(destination, &archive.object, readers))?;
-        // Some series of Dgraph have plain and encrypted backups.
-        let key = self.source.key.as_deref().filter(|_| backup.is_encrypted);
-        let workers = if backup.is_full { default_workers() } else { 0 };
-        ArchiveReader::open(reader, key, workers).map_err(Error::archive(&archive.object))
+        self.source.open_archive(&self.runtime, backup, archive, readers)
     }
 
     /// Our archives are in order: they are merged as they come.

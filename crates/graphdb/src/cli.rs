@@ -10,11 +10,12 @@ use crate::check::CheckArgs;
 use crate::config::{LogFormat, ServeFlags};
 use crate::export::ExportArgs;
 use crate::health::HealthArgs;
+use crate::inspect::InspectArgs;
 use crate::live::LiveArgs;
 use crate::lsbackup::LsbackupArgs;
 use crate::restore::RestoreArgs;
 use crate::sample::SampleArgs;
-use crate::{argv, backup, check, export, failure, health, live, log, lsbackup, restore, sample, serve};
+use crate::{argv, backup, check, export, failure, health, inspect, live, log, lsbackup, restore, sample, serve};
 
 /// A graph database node whose data can always be got back.
 #[derive(Debug, Parser)]
@@ -47,6 +48,8 @@ enum Command {
     Backup(BackupArgs),
     /// List the backups at a location
     Lsbackup(LsbackupArgs),
+    /// Look into backups without restoring them
+    Inspect(Box<InspectArgs>),
     /// Try what a place for backups can do
     Check(CheckArgs),
     /// Restore a backup into directories that a node can then serve (offline)
@@ -88,6 +91,7 @@ fn execute(command: Command) -> anyhow::Result<()> {
         Command::Live(args) => live::run(args),
         Command::Backup(args) => backup::run(args),
         Command::Lsbackup(args) => lsbackup::run(args),
+        Command::Inspect(args) => inspect::run(*args),
         Command::Check(args) => check::run(args),
         Command::Restore(args) => restore::run(*args),
         Command::ExportBackup(args) => export::run(*args),

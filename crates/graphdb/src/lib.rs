@@ -22,6 +22,7 @@ mod backup;
 mod check;
 mod export;
 mod health;
+mod inspect;
 mod live;
 mod lsbackup;
 mod restore;

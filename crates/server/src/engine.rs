@@ -46,7 +46,11 @@ impl From<BackupListing> for Listed {
             backup_id: listing.backup_id,
             backup_num: listing.backup_num,
             encrypted: listing.encrypted,
-            groups: listing.groups,
+            groups: listing
+                .groups
+                .into_iter()
+                .map(|(id, names)| (id, names.iter().map(ToString::to_string).collect()))
+                .collect(),
             path: listing.path,
             since: listing.read_ts,
             kind: listing.kind,
