@@ -59,6 +59,12 @@ impl<R: Read> ArchiveReader<R> {
         self.compression
     }
 
+    /// Where the current key-value begins, in bytes from the start of the decompressed archive.
+    #[inline]
+    pub fn offset(&self) -> u64 {
+        self.frames.offset()
+    }
+
     /// Key-values met so far.
     pub fn entries(&self) -> u64 {
         self.frames.entries()

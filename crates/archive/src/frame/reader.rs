@@ -30,6 +30,7 @@ pub struct FrameReader<R: Read> {
 
 #[derive(Debug, Clone)]
 struct Place {
+    start: usize,
     key: Range<usize>,
     value: Range<usize>,
     user_meta: u8,
@@ -90,6 +91,13 @@ impl<R: Read> FrameReader<R> {
     pub fn next(&mut self) -> Result<Option<KeyValue<'_>>, Error> {
         self.advance()?;
         Ok(self.current())
+    }
+
+    /// Where the current key-value begins, in bytes from the start of the stream; between key-values, where the next field would.
+    #[inline]
+    pub fn offset(&self) -> u64 {
+        let at = self.current.as_ref().map_or(self.next, |place| place.start);
+        self.frame_end - self.unread - (self.window.len() - at) as u64
     }
 
     /// Key-values met so far.
@@ -206,7 +214,7 @@ impl<R: Read> FrameReader<R> {
 const LENGTH_DELIMITED: u64 = 2;
 
 fn read_kv(kv: &[u8], start: usize) -> Result<Place, Malformed> {
-    let mut place = Place { key: start..start, value: start..start, user_meta: 0, version: 0 };
+    let mut place = Place { start, key: start..start, value: start..start, user_meta: 0, version: 0 };
     let mut meta: &[u8] = &[];
     let mut reader = WireReader::new(kv, WHAT);
     while let Some((number, field)) = reader.next()? {

@@ -20,7 +20,10 @@ fn framed(entries: &[Owned]) -> Vec<u8> {
 fn read(bytes: &[u8]) -> Result<Vec<Owned>, Error> {
     let mut reader = FrameReader::new(bytes);
     let mut entries = Vec::new();
-    while let Some(kv) = reader.next()? {
+    while reader.advance()? {
+        let kv = reader.current().unwrap();
+        let at = usize::try_from(reader.offset()).unwrap();
+        assert!(bytes[at..][..24.min(bytes.len() - at)].windows(kv.key.len().min(4)).any(|w| kv.key.starts_with(w)));
         entries.push((kv.key.to_vec(), kv.value.to_vec(), kv.user_meta, kv.version));
     }
     assert_eq!((reader.entries(), reader.raw_bytes()), (entries.len() as u64, bytes.len() as u64));
