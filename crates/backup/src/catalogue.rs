@@ -233,6 +233,11 @@ impl Catalogue {
         self.backups.iter().map(|backup| backup.backup_id.clone()).collect()
     }
 
+    /// What is there, good and bad: the backups, oldest first, the manifests that cannot be used, and the objects that are no manifests.
+    pub(crate) fn into_parts(self) -> (Vec<Backup>, Vec<Error>, BTreeMap<ObjectName, u64>) {
+        (self.backups, self.unreadable, self.sizes)
+    }
+
     /// All backups, oldest first.
     ///
     /// # Errors

@@ -252,6 +252,6 @@ fn infer(list: &PostingList) -> PredicateSchema {
 }
 
 /// Whether a predicate is part of a vector index. Only such have these names; they have no schema.
-fn is_vector_helper(predicate: &Predicate) -> bool {
+pub(crate) fn is_vector_helper(predicate: &Predicate) -> bool {
     VECTOR_HELPERS.iter().any(|suffix| predicate.name.ends_with(suffix))
 }

@@ -34,6 +34,7 @@ mod selection;
 mod shown;
 mod sort;
 mod source;
+mod verify;
 
 mod export;
 
@@ -66,6 +67,10 @@ pub use restore::{RestoreReport, RestoredGroup, restore_groups, restore_offline}
 pub use selection::{Selection, Tenant};
 pub use series_memory::SeriesMemory;
 pub use source::{SeriesRequest, SeriesSource, StateSummary, StateVisitor};
+pub use verify::{
+    Finding, Kind, Level, MergedState, Offset, Outcome, Severity, VerifiedBackup, VerifiedObject, VerifiedSeries,
+    VerifyReport, VerifyRequest, WhichSeries, verify, verify_at,
+};
 
 /// What this build calls itself in manifests.
 pub const TOOL: &str = concat!("graphdb ", env!("CARGO_PKG_VERSION"));

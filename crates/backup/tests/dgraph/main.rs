@@ -4,3 +4,4 @@
 mod data;
 mod independent;
 mod restores;
+mod verify;

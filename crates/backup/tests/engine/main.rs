@@ -11,5 +11,6 @@ mod faults;
 mod histories;
 mod node;
 mod refusals;
+mod verify;
 mod weak_stores;
 mod write_only;
