@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo bench                        everything, on a graph of about 3.6 million N-Quads
-//! cargo bench -- live full           only some: live, full, incremental, restore, writers, stores
+//! cargo bench -- live full           only some: live, full, incremental, restore, verify, writers, stores
 //! GRAPHDB_BENCH_NODES=40000 cargo bench
 //! ```
 //! Ratios are what to look at; absolute numbers depend on the machine and on what else it does. Nothing here fails on a number.
@@ -15,6 +15,7 @@ mod memory;
 mod restore;
 mod stores;
 mod table;
+mod verify;
 mod writers;
 
 use table::Table;
@@ -26,7 +27,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     if args.iter().any(|arg| arg == "--help" || arg == "--list") {
-        return println!("live, full, incremental, restore, writers, stores: names of what to measure; none for all");
+        return println!("live, full, incremental, restore, verify, writers, stores: names of what to measure; none for all");
     }
     let wanted: Vec<String> = args.into_iter().filter(|arg| !arg.starts_with("--")).collect();
     let wants = |name: &str| wanted.is_empty() || wanted.iter().any(|arg| arg == name);
@@ -45,6 +46,9 @@ fn main() {
     }
     if wants("incremental") {
         incremental::measure(&mut table);
+    }
+    if wants("verify") {
+        verify::measure(&mut table);
     }
     if wants("stores") {
         stores::measure(&mut table);

@@ -22,3 +22,4 @@ mod stop;
 mod stores;
 mod two_writers;
 mod vault;
+mod verify;

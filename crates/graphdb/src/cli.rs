@@ -15,7 +15,10 @@ use crate::live::LiveArgs;
 use crate::lsbackup::LsbackupArgs;
 use crate::restore::RestoreArgs;
 use crate::sample::SampleArgs;
-use crate::{argv, backup, check, export, failure, health, inspect, live, log, lsbackup, restore, sample, serve};
+use crate::verify::VerifyArgs;
+use crate::{
+    argv, backup, check, export, failure, health, inspect, live, log, lsbackup, restore, sample, serve, verify,
+};
 
 /// A graph database node whose data can always be got back.
 #[derive(Debug, Parser)]
@@ -27,7 +30,7 @@ struct Cli {
 
 const AFTER_HELP: &str = "\
 Flags are read with dashes or underscores, and from GRAPHDB_… variables.
-Exit codes: 0 done, 1 failed, 2 misused.
+Exit codes: 0 done, 1 failed, 2 misused; those of verify are in its help.
 
 A first round:
   graphdb sample --output /tmp/films
@@ -50,6 +53,8 @@ enum Command {
     Lsbackup(LsbackupArgs),
     /// Look into backups without restoring them
     Inspect(Box<InspectArgs>),
+    /// Say whether backups can be restored, without restoring them
+    Verify(Box<VerifyArgs>),
     /// Try what a place for backups can do
     Check(CheckArgs),
     /// Restore a backup into directories that a node can then serve (offline)
@@ -92,6 +97,7 @@ fn execute(command: Command) -> anyhow::Result<()> {
         Command::Backup(args) => backup::run(args),
         Command::Lsbackup(args) => lsbackup::run(args),
         Command::Inspect(args) => inspect::run(*args),
+        Command::Verify(args) => verify::run(*args),
         Command::Check(args) => check::run(args),
         Command::Restore(args) => restore::run(*args),
         Command::ExportBackup(args) => export::run(*args),

@@ -20,11 +20,34 @@ pub(crate) fn misuse(message: impl Into<String>) -> anyhow::Error {
     Misuse(message.into()).into()
 }
 
+/// What ended the command has an exit code of its own.
+#[derive(Debug)]
+struct Coded {
+    code: u8,
+    message: String,
+}
+
+impl fmt::Display for Coded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Coded {}
+
+/// An error after which the command ends with this exit code.
+pub(crate) fn with_code(code: u8, message: impl Into<String>) -> anyhow::Error {
+    Coded { code, message: message.into() }.into()
+}
+
 /// Prints an error with its causes on one line.
 pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     eprintln!("graphdb: {}", one_line(error));
-    let misused = error.chain().any(|cause| cause.is::<Misuse>());
-    ExitCode::from(if misused { 2 } else { 1 })
+    let code = error.chain().find_map(|cause| match cause.downcast_ref::<Coded>() {
+        Some(coded) => Some(coded.code),
+        None => cause.is::<Misuse>().then_some(2),
+    });
+    ExitCode::from(code.unwrap_or(1))
 }
 
 /// `what: cause: its cause`. A cause that the text before already ends with is not said twice.
@@ -60,5 +83,6 @@ mod tests {
         let misused = Err::<(), _>(misuse("say what")).context("config").expect_err("it is an error");
         assert_eq!(report(&misused), ExitCode::from(2));
         assert_eq!(report(&anyhow!("disk full")), ExitCode::from(1));
+        assert_eq!(report(&with_code(3, "damaged").context("verify")), ExitCode::from(3));
     }
 }

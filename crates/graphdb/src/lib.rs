@@ -26,6 +26,7 @@ mod inspect;
 mod live;
 mod lsbackup;
 mod restore;
+mod verify;
 
 pub mod sample;
 
