@@ -151,7 +151,11 @@ fn written_out_uids_are_never_handed_out() {
     let graph = Graph::new();
     graph.run("set { <0x5000> <friend> <0x6000> . }");
     assert!(graph.store.max_leased(Leased::Uid) >= 0x6000);
-    assert!(graph.set("_:n <name> \"n\" .").uids["n"] > Uid(0x6000));
+    let given = graph.set("_:n <name> \"n\" .").uids["n"];
+    assert!(given > Uid(0x6000));
+    let soon = Uid(given.0 + 1);
+    graph.set(&format!("<{soon}> <name> \"soon\" ."));
+    assert!(graph.set("_:n <name> \"n\" .").uids["n"] > soon, "it lies in the block that is leased already");
     assert!(
         graph.try_rdf("set { <0xfffffffffffffffe> <name> \"n\" . }").is_err(),
         "it would leave no uids for new nodes"

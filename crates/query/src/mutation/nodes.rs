@@ -61,7 +61,8 @@ impl<'a> Nodes<'a> {
 }
 
 fn raise(store: &Store, uid: u64) -> Result<(), MutationError> {
-    if uid <= store.max_leased(Leased::Uid) {
+    // What is leased durably may be more than what was handed out: of that, the rest is still given to new nodes.
+    if uid < store.next_id(Leased::Uid) {
         return Ok(());
     }
     if uid > MAX_UNLEASED_UID {
