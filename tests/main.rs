@@ -13,6 +13,7 @@ mod bad_input;
 mod bad_requests;
 mod crash;
 mod default_place;
+mod exports;
 mod loading_exports;
 mod movies;
 mod nfs;

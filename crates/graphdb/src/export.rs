@@ -19,7 +19,7 @@ use crate::scratch::{ScratchFlags, stoppable};
 /// Exports what a series of backups holds, ours or Dgraph's, as text: N-Quads or JSON, schema and GraphQL schema.
 ///
 /// The files go into a new folder dgraph.r<TIMESTAMP>.u<MMDD.HHMM>, which appears when it is complete: g01.rdf.gz or g01.json.gz,
-/// g01.schema.gz and g01.gql_schema.gz of each group. `graphdb live` loads such a folder, and so does Dgraph.
+/// g01.schema.gz and g01.gql_schema.gz of each group, in the form of Dgraph's exports. `graphdb live` loads such a folder.
 ///
 /// The files are plain text in gzip, also when the backup is encrypted: whoever can read them can read all of it.
 ///
@@ -164,14 +164,11 @@ fn describe(series: &str, report: &ExportReport, seconds: f64) -> String {
     let folder = PathBuf::from(&report.location).join(&report.folder).display().to_string();
     let mut text = String::new();
     for group in &report.groups {
-        let (statements, graphql) = (grouped(group.statements), group.graphql_schemas);
-        text.push_str(&format!(
-            "Group {}: {statements} values and edges, {} predicates, {} types, {graphql} GraphQL {}\n",
-            group.group,
-            grouped(group.predicates),
-            grouped(group.types),
-            if graphql == 1 { "schema" } else { "schemas" },
-        ));
+        let statements = count(group.statements, "value or edge", "values and edges");
+        let predicates = count(group.predicates, "predicate", "predicates");
+        let types = count(group.types, "type", "types");
+        let graphql = count(group.graphql_schemas, "GraphQL schema", "GraphQL schemas");
+        text.push_str(&format!("Group {}: {statements}, {predicates}, {types}, {graphql}\n", group.group));
     }
     for file in &report.files {
         text.push_str(&format!("  {} ({})\n", file.name, progress::bytes(file.size_bytes)));
@@ -185,6 +182,10 @@ fn describe(series: &str, report: &ExportReport, seconds: f64) -> String {
     }
     text.push_str(&format!("Exported {series} (timestamp {}) into {folder} in {seconds:.1} s\n", report.read_ts));
     text + &how_to_load(report, &folder)
+}
+
+fn count(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(number), if number == 1 { one } else { many })
 }
 
 fn how_to_load(report: &ExportReport, folder: &str) -> String {
