@@ -213,6 +213,14 @@ impl PredicateSchema {
     /// # Errors
     /// Bytes that are not a message, and a type or tokenizer this version does not know.
     pub fn from_wire(bytes: &[u8]) -> Result<PredicateSchema, Malformed> {
+        let mut unknown = Vec::new();
+        let schema = PredicateSchema::known_from_wire(bytes, &mut unknown)?;
+        if unknown.is_empty() { Ok(schema) } else { Err(Malformed { what: "tokenizer of a predicate schema" }) }
+    }
+
+    /// As [`PredicateSchema::from_wire`], without the tokenizers that this version does not know: their names go into `unknown`. So a
+    /// database that was indexed by something else comes back without that index.
+    pub fn known_from_wire(bytes: &[u8], unknown: &mut Vec<String>) -> Result<PredicateSchema, Malformed> {
         const WHAT: &str = "predicate schema";
         let mut schema = PredicateSchema::default();
         let mut reader = WireReader::new(bytes, WHAT);
@@ -224,10 +232,10 @@ impl PredicateSchema {
                         .ok_or(Malformed { what: "value type of a predicate schema" })?;
                 }
                 3 => schema.reverse = field.number(WHAT)? == DIRECTIVE_REVERSE,
-                4 => schema.tokenizers.push(
-                    Tokenizer::from_name(field.text(WHAT)?)
-                        .ok_or(Malformed { what: "tokenizer of a predicate schema" })?,
-                ),
+                4 => match (Tokenizer::from_name(field.text(WHAT)?), field.text(WHAT)?) {
+                    (Some(tokenizer), _) => schema.tokenizers.push(tokenizer),
+                    (None, name) => unknown.push(name.to_owned()),
+                },
                 5 => schema.count = flag()?,
                 6 => schema.list = flag()?,
                 8 => schema.upsert = flag()?,
