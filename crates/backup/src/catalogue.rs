@@ -11,6 +11,8 @@ use graphdb_types::{DropOp, ObjectName, Predicate};
 
 use crate::error::{Error, Result};
 
+mod misplaced;
+
 /// What every folder's name begins with.
 const FOLDER_PREFIX: &str = "dgraph.";
 
@@ -24,6 +26,8 @@ pub struct Catalogue {
     folders: Folders,
     /// The location has Dgraph's list of backups.
     has_master: bool,
+    /// A manifest that lies deeper than those of backups.
+    deeper: Option<ObjectName>,
     /// Bytes of every object that may be an archive.
     sizes: BTreeMap<ObjectName, u64>,
 }
@@ -136,6 +140,7 @@ pub async fn read_catalogue(destination: &dyn Destination) -> Result<Catalogue> 
         unreadable: Vec::new(),
         folders: Folders::default(),
         has_master: false,
+        deeper: None,
         sizes: BTreeMap::new(),
     };
     let objects = destination.list("").await?;
@@ -150,6 +155,7 @@ pub async fn read_catalogue(destination: &dyn Destination) -> Result<Catalogue> 
                 catalogue.read_manifest(destination, folder, &object).await?;
             }
             Some(_) => {}
+            None if misplaced::is_deeper(&object.name) => catalogue.deeper = Some(object.name),
             None => _ = catalogue.sizes.insert(object.name, object.size_bytes),
         }
     }
@@ -208,7 +214,7 @@ impl Catalogue {
         let bytes = destination.get(&object.name, MAX_MANIFEST_BYTES as u64).await?;
         match parse_manifest(&folder, &bytes) {
             Ok(backup) => self.backups.push(backup),
-            Err(err) => self.unreadable.push(err),
+            Err(err) => self.unreadable.push(misplaced::list(&self.location, &folder, &bytes).unwrap_or(err)),
         }
         Ok(())
     }
@@ -219,7 +225,7 @@ impl Catalogue {
         self.has_master = true;
         match DgraphManifest::parse_master(&bytes) {
             Ok(backups) => self.backups.extend(backups.into_iter().map(Backup::from)),
-            Err(err) => self.unreadable.push(err.into()),
+            Err(err) => self.unreadable.push(misplaced::backup(&self.location, &bytes).unwrap_or(err.into())),
         }
         Ok(())
     }
@@ -316,6 +322,9 @@ impl Catalogue {
     ) -> Result<Series> {
         self.set_aside_unsealed(key);
         let location = self.location.clone();
+        if let (true, Some(manifest)) = (self.backups.is_empty() && self.unreadable.is_empty(), &self.deeper) {
+            return Err(misplaced::deeper(&location, manifest));
+        }
         let chosen = choose_from(self.backups, backup_id, backup_num, first);
         // A manifest that cannot be read may be the one that is missing, or the newest: only a series that was asked for by name, up to a
         // number that is there, does without it.

@@ -1,7 +1,9 @@
 //! The schema of a series: what its newest backup defines.
 
+use std::collections::BTreeMap;
+
 use graphdb_archive::{Backup, Entry, EntryValue, Naming, Origin, bare_field};
-use graphdb_types::{BackupKey, Malformed, PredicateSchema, Schema, TypeDef};
+use graphdb_types::{BackupKey, Malformed, Predicate, PredicateSchema, Schema, TypeDef};
 
 use crate::selection::{ArchiveRules, Selection};
 
@@ -9,6 +11,8 @@ use crate::selection::{ArchiveRules, Selection};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Definitions {
     pub(crate) schema: Schema,
+    /// Tokenizers that this version does not know, by predicate: it is defined without them.
+    pub(crate) unindexed: BTreeMap<Predicate, Vec<String>>,
     /// Whether any predicate was defined by the newest backup.
     newest_defines: bool,
 }
@@ -34,6 +38,14 @@ impl Author {
             Author::Graphdb(_) => PredicateSchema::whole_from_wire(wire),
             // Dgraph may hand on what it restored, with fields that it does not know and that are true no more.
             Author::Dgraph(_) => PredicateSchema::from_wire(wire),
+        }
+    }
+
+    /// As [`Author::read_predicate`], without the tokenizers that are not known here: a backup must not be lost for the sake of an index.
+    fn read_known_predicate(self, wire: &[u8], unknown: &mut Vec<String>) -> Result<PredicateSchema, Malformed> {
+        match self {
+            Author::Graphdb(_) => self.read_predicate(wire),
+            Author::Dgraph(_) => PredicateSchema::known_from_wire(wire, unknown),
         }
     }
 
@@ -64,8 +76,9 @@ impl Definitions {
             (BackupKey::Schema(predicate), EntryValue::Schema(wire)) => {
                 if rules.counts(predicate) {
                     self.newest_defines |= rules.age == 0;
-                    let definition = author.read_predicate(wire)?;
-                    self.schema.predicates.entry(selection.rename(predicate)).or_insert(definition);
+                    let mut unknown = Vec::new();
+                    let definition = author.read_known_predicate(wire, &mut unknown)?;
+                    self.define(selection.rename(predicate), definition, unknown);
                 }
             }
             (BackupKey::Type(name), EntryValue::Type(wire)) => {
@@ -77,6 +90,31 @@ impl Definitions {
             _ => return Err(Malformed { what: "definition in a backup" }),
         }
         Ok(())
+    }
+
+    fn define(&mut self, predicate: Predicate, definition: PredicateSchema, unknown: Vec<String>) {
+        if self.schema.predicates.contains_key(&predicate) {
+            return;
+        }
+        if !unknown.is_empty() {
+            self.unindexed.insert(predicate.clone(), unknown);
+        }
+        self.schema.predicates.insert(predicate, definition);
+    }
+
+    /// Takes what a store defines that the series is applied upon.
+    pub(crate) fn add_store(
+        &mut self,
+        schema: &Schema,
+        counts: impl Fn(&Predicate) -> bool,
+        counts_type: impl Fn(&Predicate) -> bool,
+    ) {
+        for (predicate, definition) in schema.predicates.iter().filter(|(predicate, _)| counts(predicate)) {
+            self.define(predicate.clone(), definition.clone(), Vec::new());
+        }
+        for (name, definition) in schema.types.iter().filter(|(name, _)| counts_type(name)) {
+            self.schema.types.entry(name.clone()).or_insert_with(|| definition.clone());
+        }
     }
 
     /// Whether an archive of this age may define anything.

@@ -138,6 +138,37 @@ pub enum Error {
         /// The series.
         backup_id: String,
     },
+    /// The location is beside the one that was meant.
+    #[error("{location}: {advice}")]
+    Misplaced {
+        /// The location.
+        location: String,
+        /// What it is, and which to name.
+        advice: String,
+    },
+    /// An encrypted archive does not become one with this key.
+    #[error(
+        "object {object} does not become a backup with this encryption key: the key is probably not the one it was written with"
+    )]
+    WrongKey {
+        /// Which object.
+        object: ObjectName,
+        /// How it was found.
+        source: graphdb_archive::Error,
+    },
+    /// Backups were to be applied upon a store that is not what the backups before them give.
+    #[error(
+        "backups from number {first} of series {backup_id} on cannot be applied upon this database: {why}; restore the whole series, or up to backup {} and then go on",
+        first - 1
+    )]
+    NotUpon {
+        /// The series.
+        backup_id: String,
+        /// The first backup that was to be applied.
+        first: u64,
+        /// What the store is instead.
+        why: String,
+    },
     /// An object that a manifest names is not there, or is not what was stored.
     #[error("object {object} at {location} {what}; the series cannot be restored")]
     DamagedObject {
@@ -223,6 +254,9 @@ pub enum Error {
         "the server is in draining mode and client requests will only be allowed after exiting the mode: a restored store is being put in place"
     )]
     Swapping,
+    /// The store was written to although it was to stay as it was.
+    #[error("the database was changed while the restore ran")]
+    Changed,
     /// Nothing to go back to.
     #[error("restore {id} cannot be rolled back: {why}")]
     NoRollback {
@@ -260,6 +294,10 @@ impl Error {
     pub(crate) fn entry(object: &ObjectName) -> impl Fn(Malformed) -> Error {
         let object = object.clone();
         move |source| Error::DamagedEntry { object: object.clone(), source }
+    }
+
+    pub(crate) fn list(stored_key: &[u8]) -> impl FnOnce(Malformed) -> Error {
+        move |source| Error::DamagedList { key: stored_key.escape_ascii().to_string(), source }
     }
 
     pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Error {

@@ -13,9 +13,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use graphdb_archive::{ArchiveReader, Backup, GroupArchive, user_meta};
-use graphdb_storage::StoredEntry;
+use graphdb_storage::{ScanValue, StoreSnapshot, StoredEntry};
 use graphdb_types::{
-    BackupKey, Key, Malformed, Posting, PostingList, Predicate, PredicateSchema, StoredKeyParts, Ts, VALUE_UID, ValType,
+    BackupKey, Key, KeyKind, Malformed, Posting, PostingList, Predicate, PredicateSchema, Ts, VALUE_UID, ValType,
 };
 
 use crate::definitions::{Author, Definitions};
@@ -151,13 +151,15 @@ impl Gather {
                 continue;
             }
             self.wanted.selection.rename_stored(&mut key);
-            self.meet(&key, &parts, kv.value, kv.user_meta).map_err(&malformed)?;
+            let is_data = parts.subject.is_some() && matches!(kv.user_meta, user_meta::COMPLETE | user_meta::DELTA);
+            if is_data {
+                self.meet(&key, parts.prefix_len, kv.value).map_err(&malformed)?;
+            }
             value.clear();
             value.push(lists::state_of(&kv).map_err(&malformed)?);
             value.extend_from_slice(&kv.version.to_le_bytes());
             value.extend_from_slice(kv.value);
-            let age = u32::try_from(rules.age).expect("a series has less than four thousand million backups");
-            self.sorter.push(&[&key, &age.to_be_bytes(), &parts.start_uid.to_be_bytes()], &value)?;
+            self.sorter.push(&[&key, &as_record(rules.age), &parts.start_uid.to_be_bytes()], &value)?;
         }
         seen.report(progress);
         match &archive.stored {
@@ -167,26 +169,88 @@ impl Gather {
         .map_err(Error::archive(object))
     }
 
+    /// Takes what counts of a store that the series is applied upon: it is older than every backup. To be called last.
+    pub(crate) fn collect_store(
+        &mut self,
+        snapshot: &StoreSnapshot<'_>,
+        rules: &ArchiveRules,
+        progress: &Progress,
+    ) -> Result<()> {
+        self.go_back_to(rules.age);
+        self.collect_definitions(snapshot, rules);
+        let (mut value, mut current, mut seen) = (Vec::new(), Current::default(), Seen::default());
+        let age = as_record(rules.age);
+        snapshot.scan_full(|entry| {
+            let ScanValue::List(list) = entry.value else { return Ok(()) };
+            seen.count(entry.key.len() + list.len(), progress)?;
+            if current.prefix.is_empty() || !entry.key.starts_with(&current.prefix) {
+                self.enter_of_store(&mut current, entry.key, list, rules).map_err(Error::list(entry.key))?;
+            }
+            if !current.counts {
+                return Ok(());
+            }
+            value.clear();
+            value.push(user_meta::COMPLETE);
+            value.extend_from_slice(&entry.version.0.to_le_bytes());
+            value.extend_from_slice(list);
+            self.sorter.push(&[entry.key, &age, &0u64.to_be_bytes()], &value)
+        })?;
+        seen.report(progress);
+        Ok(())
+    }
+
+    fn collect_definitions(&mut self, snapshot: &StoreSnapshot<'_>, rules: &ArchiveRules) {
+        if !self.definitions.looks_at(rules) {
+            return;
+        }
+        let selection = &self.wanted.selection;
+        let counts = |name: &Predicate| selection.original(name).is_some_and(|name| rules.counts(&name));
+        let counts_type =
+            |name: &Predicate| selection.original(name).is_some_and(|name| rules.counts_type(&name, selection));
+        self.definitions.add_store(snapshot.schema(), counts, counts_type);
+    }
+
+    /// Moves to the predicate of a key of the store. Its data comes first, so this list tells what its data looks like.
+    fn enter_of_store(
+        &mut self,
+        current: &mut Current,
+        key: &[u8],
+        list: &[u8],
+        rules: &ArchiveRules,
+    ) -> Result<(), Malformed> {
+        let Key { predicate, kind } = Key::from_stored(key)?;
+        let original = self.wanted.selection.original(&predicate);
+        current.counts = original.is_some_and(|name| rules.counts(&name) && !self.dropped.contains(&name));
+        current.prefix = Key::stored_prefix(&predicate);
+        if current.counts && matches!(kind, KeyKind::Data(_)) {
+            self.meet(key, current.prefix.len(), list)?;
+        }
+        Ok(())
+    }
+
     /// From one backup to the next older.
     fn enter(&mut self, backup: &Backup, age: usize) {
-        if self.entry.age != age {
-            self.dropped.extend(std::mem::take(&mut self.entry).dropped());
-        }
-        self.entry.age = age;
+        self.go_back_to(age);
         self.entry.records_drops = backup.records_drops;
         self.entry.named.extend(backup.groups.values().flat_map(|group| group.predicates.iter().cloned()));
     }
 
+    fn go_back_to(&mut self, age: usize) {
+        if self.entry.age != age {
+            self.dropped.extend(std::mem::take(&mut self.entry).dropped());
+        }
+        self.entry.age = age;
+    }
+
     /// Remembers what the first data of a predicate looks like.
-    fn meet(&mut self, key: &[u8], parts: &StoredKeyParts, value: &[u8], meta: u8) -> Result<(), Malformed> {
-        let is_data = parts.subject.is_some() && matches!(meta, user_meta::COMPLETE | user_meta::DELTA);
-        if !is_data || self.met.contains_key(&key[..parts.prefix_len]) {
+    fn meet(&mut self, key: &[u8], prefix_len: usize, value: &[u8]) -> Result<(), Malformed> {
+        if self.met.contains_key(&key[..prefix_len]) {
             return Ok(());
         }
         let list = PostingList::from_wire(value)?;
         if !list.is_empty() {
             let (predicate, inferred) = (Key::from_stored(key)?.predicate, infer(&list));
-            self.met.insert(key[..parts.prefix_len].to_vec(), Met { predicate, inferred });
+            self.met.insert(key[..prefix_len].to_vec(), Met { predicate, inferred });
         }
         Ok(())
     }
@@ -201,6 +265,7 @@ impl Gather {
         }
         self.report.undefined.sort();
         self.report.dropped = self.dropped.iter().cloned().collect();
+        self.report.unindexed = self.definitions.unindexed.clone();
         self.definitions.schema.predicates.retain(|predicate, _| !is_vector_helper(predicate));
         &self.definitions
     }
@@ -223,6 +288,11 @@ impl Gather {
         let Gather { definitions, report, .. } = self;
         Ok(Walked { definitions, max_uid, lists: count, report })
     }
+}
+
+/// An age as it stands in the sorter.
+fn as_record(age: usize) -> [u8; 4] {
+    u32::try_from(age).expect("a series has less than four thousand million backups").to_be_bytes()
 }
 
 impl Current {

@@ -61,6 +61,9 @@ pub struct JobRecord {
     /// What whoever asked should know, although all went well.
     #[serde(default)]
     pub note: Option<String>,
+    /// Of a restore: clients are kept out after it, until a restore that is not partial, or until somebody lets them in.
+    #[serde(default)]
+    pub is_partial: bool,
 }
 
 impl JobRecord {
@@ -79,9 +82,13 @@ impl JobRecord {
             epoch: None,
             replaced: None,
             note: None,
+            is_partial: false,
         }
     }
 }
+
+/// The phase of a restore that was taken back.
+pub(crate) const ROLLED_BACK: &str = "rolled back";
 
 /// How long records of finished jobs are kept. Dgraph forgets tasks after 7 days.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -134,6 +141,22 @@ impl Jobs {
         self.all().into_iter().find(|record| record.kind == kind && record.id == id)
     }
 
+    /// Whether the newest restore that stands was partial.
+    pub(crate) fn is_partial(&self) -> bool {
+        let stands = |record: &JobRecord| {
+            record.kind == JobKind::Restore && record.status == JobStatus::Success && record.phase != ROLLED_BACK
+        };
+        self.all().into_iter().filter(stands).max_by_key(|record| record.id).is_some_and(|record| record.is_partial)
+    }
+
+    /// Clients are let in, whatever was restored before.
+    pub(crate) fn end_partial(&self) -> Result<()> {
+        for record in self.all().into_iter().filter(|record| record.is_partial) {
+            self.put(JobRecord { is_partial: false, ..record })?;
+        }
+        Ok(())
+    }
+
     /// The number of the next restore.
     pub(crate) fn next_restore(&self) -> u64 {
         self.all().iter().filter(|r| r.kind == JobKind::Restore).map(|r| r.id).max().unwrap_or(0) + 1
@@ -153,12 +176,13 @@ impl Jobs {
         Ok(())
     }
 
-    /// Forgets finished jobs after [`KEPT`], but not restores that can still be rolled back.
+    /// Forgets finished jobs after [`KEPT`], but not restores that can still be rolled back, nor those that keep clients out.
     pub(crate) fn forget_old(&self) {
         let oldest = unix_now() - KEPT.as_secs() as i64;
         let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
         records.retain(|record| {
-            let old = record.status != JobStatus::Running && record.replaced.is_none() && record.updated_at < oldest;
+            let ended = record.status != JobStatus::Running && record.replaced.is_none() && !record.is_partial;
+            let old = ended && record.updated_at < oldest;
             !(old && fs::remove_file(self.path(record)).is_ok())
         });
     }

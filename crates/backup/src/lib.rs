@@ -60,10 +60,10 @@ pub use inspect::{
 };
 pub use jobs::{JobKind, JobRecord, JobStatus};
 pub use lock::LocationLock;
-pub use node::{BackupDone, ExportDone, ExportRequest, Node, NodeOptions};
+pub use node::{BackupDone, ExportDone, ExportRequest, Node, NodeOptions, RestoreRequest};
 pub use plan::{BackupPlan, BackupRequest, BackupTerms};
 pub use progress::Progress;
-pub use restore::{RestoreReport, RestoredGroup, restore_groups, restore_offline};
+pub use restore::{RestoreReport, RestoredGroup, restore_groups, restore_merged, restore_offline};
 pub use selection::{Selection, Tenant};
 pub use series_memory::SeriesMemory;
 pub use source::{SeriesRequest, SeriesSource, StateSummary, StateVisitor};

@@ -1,16 +1,17 @@
 mod export;
+mod gate;
+mod restore;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, TryLockError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use graphdb_archive::ManifestError;
 use graphdb_destination::{LocationRequest, Locations};
-use graphdb_storage::{Leased, Store, StoreOptions};
-use graphdb_types::{Ts, with_causes};
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use graphdb_storage::{Store, StoreOptions};
+use graphdb_types::with_causes;
+use tokio::sync::Mutex;
 use tokio::task;
 
 use crate::backup::{BackupContext, take_backup};
@@ -20,12 +21,14 @@ use crate::guard::KeyGuard;
 use crate::jobs::{JobKind, JobRecord, JobStatus, Jobs};
 use crate::plan::BackupRequest;
 use crate::progress::Progress;
-use crate::restore::{Above, Target, build};
 use crate::series_memory::SeriesMemory;
-use crate::source::{SeriesRequest, SeriesSource};
 use crate::swap;
 
 pub use export::{ExportDone, ExportRequest};
+pub use restore::RestoreRequest;
+
+use gate::Gate;
+use restore::handed_out;
 
 /// How a node is opened.
 #[derive(Clone, Debug)]
@@ -68,7 +71,8 @@ struct Inner {
     store: RwLock<Option<Arc<Store>>>,
     /// Keeps other processes out, also while the store is exchanged.
     lock: std::sync::Mutex<Option<File>>,
-    draining: AtomicBool,
+    /// Keeps clients out.
+    gate: Gate,
     closing: AtomicBool,
     jobs: Jobs,
     /// Of the places it backed up to.
@@ -93,9 +97,6 @@ pub struct BackupDone {
     pub note: Option<String>,
 }
 
-/// How long a swap waits for requests that are still reading the old store.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(60);
-
 impl Node {
     /// Opens the store in `postings` after finishing or undoing what an interrupted restore left. Blocks.
     pub fn open(postings: &Path, options: NodeOptions) -> Result<Node> {
@@ -116,7 +117,7 @@ impl Node {
             options,
             store: RwLock::new(Some(store)),
             lock: std::sync::Mutex::new(Some(lock)),
-            draining: AtomicBool::new(false),
+            gate: Gate::new(jobs.is_partial()),
             closing: AtomicBool::new(false),
             jobs,
             memory,
@@ -158,12 +159,16 @@ impl Node {
 
     /// Whether clients are kept out.
     pub fn is_draining(&self) -> bool {
-        self.inner.draining.load(Ordering::Acquire)
+        self.inner.gate.is_shut()
     }
 
-    /// Keeps clients out, or lets them in again.
+    /// Keeps clients out, or lets them in again: also after a partial restore, which keeps them out through restarts too; but not while a
+    /// restore needs the database to stay as it is.
     pub fn set_draining(&self, draining: bool) {
-        self.inner.draining.store(draining, Ordering::Release);
+        if !draining && let Err(err) = self.inner.jobs.end_partial() {
+            tracing::warn!(%err, "clients are let in; after a restart they will be kept out again");
+        }
+        self.inner.gate.set(draining);
     }
 
     /// Whether the node does its work, or will when it is let: it has a store or is exchanging it, and it is not closing.
@@ -263,156 +268,6 @@ impl Node {
         self.inner.jobs.get(JobKind::Restore, id).map(|record| self.with_progress(record))
     }
 
-    /// Proves the series, then starts restoring it and returns the restore's number. The node goes on serving until the restored store is
-    /// whole; then clients are kept out while the stores are exchanged.
-    pub async fn restore(&self, request: SeriesRequest) -> Result<u64> {
-        self.check_open()?;
-        let alone = Arc::clone(&self.inner.restore).try_lock_owned().map_err(|_| Error::RestoreRunning)?;
-        let plan = self.prove(&request).await?;
-        let id = self.inner.jobs.next_restore();
-        let record = JobRecord::new(id, JobKind::Restore, &self.shown(&request.location));
-        self.inner.jobs.put(record.clone())?;
-        let node = self.clone();
-        // Noted before the answer: who then asks what is going on must find it.
-        let running = self.note_running(JobKind::Restore, id);
-        tokio::spawn(async move { node.run_restore(plan, record, running, alone).await });
-        Ok(id)
-    }
-
-    /// Proves the series with the key of the request, or, if it needs one and the request has none, with the node's own.
-    async fn prove(&self, request: &SeriesRequest) -> Result<SeriesSource> {
-        match (SeriesSource::prove(self.locations(), request).await, &self.inner.options.backup.key) {
-            (Err(Error::Manifest(err)), Some(key))
-                if request.key.is_none() && matches!(*err, ManifestError::KeyMissing { .. }) =>
-            {
-                let request = SeriesRequest { key: Some(Arc::clone(key)), ..request.clone() };
-                SeriesSource::prove(self.locations(), &request).await
-            }
-            (proved, _) => proved,
-        }
-    }
-
-    async fn run_restore(
-        &self,
-        plan: SeriesSource,
-        mut record: JobRecord,
-        running: Running,
-        _alone: OwnedMutexGuard<()>,
-    ) {
-        match self.restore_and_swap(&plan, &mut record, &running.progress).await {
-            Ok(()) => {
-                tracing::info!(restore = record.id, backup_id = %plan.newest().backup_id, read_ts = plan.newest().read_ts.0, "restore done");
-                record.status = JobStatus::Success;
-                record.percent = 100.0;
-            }
-            Err(err) => {
-                tracing::error!(
-                    restore = record.id,
-                    err = with_causes(&err),
-                    "restore failed; the database is as it was before"
-                );
-                record.status = JobStatus::Failed;
-                record.errors.push(with_causes(&err));
-                self.remove_staging(&record);
-            }
-        }
-        record.phase = running.progress.phase().to_owned();
-        if let Err(err) = self.inner.jobs.put(record) {
-            tracing::error!(%err, "the outcome of a restore could not be recorded");
-        }
-    }
-
-    /// Removes what a failed restore built, unless it took the store's place after all: then that directory holds the old store.
-    fn remove_staging(&self, record: &JobRecord) {
-        let swapped = self.any_store().is_ok_and(|store| Some(store.identity().epoch) == record.epoch);
-        let staging = swap::staging_dir(&self.inner.postings, record.id);
-        if swapped {
-            tracing::error!(dir = %staging.display(), "the restored store is in place; the old one is kept");
-        } else if let Err(err) = swap::remove(&staging) {
-            tracing::warn!(%err, "what the failed restore built could not be removed");
-        }
-    }
-
-    async fn restore_and_swap(&self, plan: &SeriesSource, record: &mut JobRecord, progress: &Progress) -> Result<()> {
-        progress.enter("merge");
-        let staging = swap::staging_dir(&self.inner.postings, record.id);
-        swap::remove(&staging)?;
-        let (group, above) = self.any_store().map(|store| (store.group(), handed_out(&store)))?;
-        let identity = plan.identity(above.epoch);
-        record.epoch = Some(identity.epoch);
-        // Leases of the old store as they are now are not enough: it goes on serving. They are raised again after the swap.
-        let target = Target { dir: staging.clone(), group, identity, above };
-        let built = build(plan, &plan.groups(), target, progress).await?;
-        record.note = built.stale.summary();
-        progress.enter("swap");
-        record.phase = "swap".into();
-        self.inner.jobs.put(record.clone())?;
-        let replaced = swap::replaced_dir(&self.inner.postings, record.id);
-        self.exchange(&staging, &replaced).await?;
-        record.replaced = Some(replaced);
-        progress.enter("done");
-        Ok(())
-    }
-
-    /// Puts the store of the last successful restore's predecessor back.
-    pub async fn rollback_restore(&self, id: u64) -> Result<()> {
-        let _alone = Arc::clone(&self.inner.restore).try_lock_owned().map_err(|_| Error::RestoreRunning)?;
-        let unknown = || Error::NoRollback { id, why: "there is no such restore".into() };
-        let mut record = self.inner.jobs.get(JobKind::Restore, id).ok_or_else(unknown)?;
-        let source = swap::rollback_source(&record)?;
-        let aside = swap::rolled_back_dir(&self.inner.postings, id);
-        self.exchange(&source, &aside).await?;
-        swap::remove(&aside)?;
-        record.replaced = None;
-        record.phase = "rolled back".into();
-        self.inner.jobs.put(record)
-    }
-
-    /// Keeps clients out, closes the store, exchanges it for the one in `new` and opens that. If anything fails, the old one is opened.
-    async fn exchange(&self, new: &Path, aside: &Path) -> Result<()> {
-        let was_draining = self.inner.draining.swap(true, Ordering::AcqRel);
-        let outcome = async {
-            // A running backup or export ends first: it reads the store that would be closed.
-            let _no_backup = self.inner.backup.lock().await;
-            let _no_export = self.inner.export.lock().await;
-            let (node, new, aside) = (self.clone(), new.to_owned(), aside.to_owned());
-            task::spawn_blocking(move || node.exchange_blocking(&new, &aside)).await?
-        }
-        .await;
-        self.inner.draining.store(was_draining, Ordering::Release);
-        outcome
-    }
-
-    fn exchange_blocking(&self, new: &Path, aside: &Path) -> Result<()> {
-        // The place is empty meanwhile, and not locked: who asks is told at once.
-        let place = || self.inner.store.write().unwrap_or_else(PoisonError::into_inner);
-        let store = place().take().ok_or(Error::Swapping)?;
-        let open = || Store::open(&self.inner.postings, self.inner.options.store.clone()).map_err(Error::from);
-        let handed_out = match close(store) {
-            Ok(handed_out) => handed_out,
-            Err((store, err)) => {
-                *place() = Some(store.map_or_else(open, Ok)?);
-                return Err(err);
-            }
-        };
-        if let Err(err) = swap::exchange(new, &self.inner.postings, aside) {
-            *place() = Some(open()?);
-            return Err(err);
-        }
-        match open().and_then(|store| handed_out.raise(&store).map(|()| store)) {
-            Ok(store) => {
-                *place() = Some(store);
-                Ok(())
-            }
-            Err(err) => {
-                tracing::error!(%err, "the new store cannot be opened; the old one is put back");
-                swap::exchange(aside, &self.inner.postings, new)?;
-                *place() = Some(open()?);
-                Err(err)
-            }
-        }
-    }
-
     /// Stops what runs and closes the store: backups and exports in progress are cancelled and leave nothing behind.
     pub async fn close(&self) {
         self.inner.closing.store(true, Ordering::Release);
@@ -472,51 +327,5 @@ impl Drop for Running {
     fn drop(&mut self) {
         let mut running = self.node.inner.running.lock().unwrap_or_else(PoisonError::into_inner);
         running.retain(|(kind, id, _)| (*kind, *id) != (self.kind, self.id));
-    }
-}
-
-/// Waits until nobody uses the store, closes it, and tells what it had handed out by then. Gives it back if somebody does not let go.
-fn close(mut store: Arc<Store>) -> Result<Above, (Option<Arc<Store>>, Error)> {
-    let deadline = Instant::now() + DRAIN_TIMEOUT;
-    let store = loop {
-        match Arc::try_unwrap(store) {
-            Ok(store) => break store,
-            Err(shared) if Instant::now() > deadline => {
-                return Err((Some(shared), Error::Cancelled("requests that began before did not end within a minute")));
-            }
-            Err(shared) => store = shared,
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    };
-    let handed_out = handed_out(&store);
-    store.close();
-    while !store.is_idle() {
-        if Instant::now() > deadline {
-            return Err((None, Error::Cancelled("readers that began before did not end within a minute")));
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    drop(store);
-    Ok(handed_out)
-}
-
-/// What a store that takes this one's place must not hand out again.
-fn handed_out(store: &Store) -> Above {
-    let below = |kind| store.next_id(kind) - 1;
-    Above {
-        epoch: store.identity().epoch,
-        ts: Ts(below(Leased::Ts)),
-        uid: below(Leased::Uid),
-        namespace: below(Leased::Namespace),
-    }
-}
-
-impl Above {
-    /// What the old store handed out until it was closed is not handed out again.
-    fn raise(&self, store: &Store) -> Result<()> {
-        store.raise_lease(Leased::Uid, self.uid)?;
-        store.raise_lease(Leased::Namespace, self.namespace)?;
-        store.raise_lease(Leased::Ts, self.ts.0)?;
-        Ok(())
     }
 }

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use graphdb_archive::default_workers;
 use graphdb_destination::Locations;
-use graphdb_storage::{BuildOptions, BuiltStore, Identity, StoreBuilder, StoredEntry};
+use graphdb_storage::{BuildOptions, BuiltStore, Identity, Store, StoreBuilder, StoredEntry, initial_schema};
 use graphdb_types::{GroupId, Schema, Ts};
 use tokio::task;
 
@@ -44,6 +45,10 @@ pub struct RestoreReport {
     pub groups: Vec<RestoredGroup>,
     /// What was wrong with stored index, reverse and count keys of Dgraph's, and was made anew.
     pub stale: StaleReport,
+    /// What of the series was left out on purpose; `None` if nothing was.
+    pub partial: Option<String>,
+    /// What nothing proves.
+    pub unproved: Option<&'static str>,
 }
 
 /// Where a new life begins, beside what the backup says.
@@ -76,6 +81,8 @@ pub(crate) struct Target {
     pub(crate) group: GroupId,
     pub(crate) identity: Identity,
     pub(crate) above: Above,
+    /// The store that the series is applied upon.
+    pub(crate) upon: Option<Arc<Store>>,
 }
 
 /// Hands lists to the store that is being built.
@@ -100,13 +107,21 @@ pub(crate) async fn build(
     target: Target,
     progress: &Progress,
 ) -> Result<Built> {
-    let Target { dir, group, identity, above } = target;
+    let Target { dir, group, mut identity, above, upon } = target;
+    let is_upon = upon.is_some();
     let builder = StoreBuilder::create(&dir, &BuildOptions { threads: default_workers(), group })?;
     let scratch = Scratch::create(&dir)?;
-    let (IntoStore(builder), summary) = source.read(groups, &scratch.dir, progress, IntoStore(builder)).await?;
+    let (IntoStore(builder), summary) = match upon {
+        Some(store) => source.read_upon(store, groups, &scratch.dir, progress, IntoStore(builder)).await?,
+        None => source.read(groups, &scratch.dir, progress, IntoStore(builder)).await?,
+    };
     drop(scratch);
     let StateSummary { schema, max_uid, max_namespace, max_version, lists, stale } = summary;
+    let schema = with_initial(schema);
     let read_ts = source.newest().read_ts.max(max_version);
+    if let Some(parent) = &mut identity.parent {
+        parent.restored = source.restored(groups, is_upon, read_ts);
+    }
     let store = BuiltStore {
         identity,
         read_ts,
@@ -118,6 +133,18 @@ pub(crate) async fn build(
     };
     task::spawn_blocking(move || builder.finish(&store)).await??;
     Ok(Built { lists, max_uid, max_namespace, read_ts, stale })
+}
+
+/// With the database's own predicates and types, which a store defines when it is opened: that would be a commit after the restore.
+fn with_initial(mut schema: Schema) -> Schema {
+    let initial = initial_schema();
+    for (predicate, definition) in initial.predicates {
+        schema.predicates.entry(predicate).or_insert(definition);
+    }
+    for (name, definition) in initial.types {
+        schema.types.entry(name).or_insert(definition);
+    }
+    schema
 }
 
 /// Proves a series and restores every group of it into `p<group>` below `parent`. Each must be absent or empty; all are built beside before
@@ -134,10 +161,32 @@ pub async fn restore_offline(
 
 /// As [`restore_offline`], of a series that was proved.
 pub async fn restore_groups(source: &SeriesSource, parent: &Path, progress: &Progress) -> Result<RestoreReport> {
-    let targets: Vec<(GroupId, PathBuf)> =
-        source.groups().into_iter().map(|group| (group, parent.join(format!("p{group}")))).collect();
-    for (_, target) in &targets {
-        check_target(target)?;
+    let each = source.groups().into_iter().map(|group| (group, BTreeSet::from([group])));
+    restore_parts(source, each.collect(), parent, progress).await
+}
+
+/// As [`restore_offline`], with all groups in one store, `p1`: what one node serves.
+pub async fn restore_merged(
+    locations: &Locations,
+    request: &SeriesRequest,
+    parent: &Path,
+    progress: &Progress,
+) -> Result<RestoreReport> {
+    progress.enter("prove");
+    let source = SeriesSource::prove(locations, request).await?;
+    restore_parts(&source, vec![(GroupId(1), source.groups())], parent, progress).await
+}
+
+/// Restores into one directory for each part: the group that it will be, and those whose data it gets.
+async fn restore_parts(
+    source: &SeriesSource,
+    parts: Vec<(GroupId, BTreeSet<GroupId>)>,
+    parent: &Path,
+    progress: &Progress,
+) -> Result<RestoreReport> {
+    let target_of = |group: &GroupId| parent.join(format!("p{group}"));
+    for (group, _) in &parts {
+        check_target(&target_of(group))?;
     }
     fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
     let staging = Staging::create(parent)?;
@@ -152,20 +201,22 @@ pub async fn restore_groups(source: &SeriesSource, parent: &Path, progress: &Pro
         max_namespace: 0,
         groups: Vec::new(),
         stale: StaleReport::default(),
+        partial: source.partial(),
+        unproved: source.unproved(),
     };
-    for (group, target) in &targets {
+    for (group, of) in &parts {
         let (dir, above) = (staging.dir.join(format!("p{group}")), Above::default());
-        let into = Target { dir, group: *group, identity: identity.clone(), above };
-        let built = build(source, &BTreeSet::from([*group]), into, progress).await?;
+        let into = Target { dir, group: *group, identity: identity.clone(), above, upon: None };
+        let built = build(source, of, into, progress).await?;
         report.max_uid = report.max_uid.max(built.max_uid);
         report.max_namespace = report.max_namespace.max(built.max_namespace);
         report.read_ts = report.read_ts.max(built.read_ts);
         report.stale.merge(built.stale);
-        report.groups.push(RestoredGroup { group: *group, dir: target.clone(), lists: built.lists });
+        report.groups.push(RestoredGroup { group: *group, dir: target_of(group), lists: built.lists });
     }
     progress.enter("put in place");
-    for (group, target) in &targets {
-        put_in_place(&staging.dir.join(format!("p{group}")), target)?;
+    for (group, _) in &parts {
+        put_in_place(&staging.dir.join(format!("p{group}")), &target_of(group))?;
     }
     sync_dir(parent)?;
     Ok(report)

@@ -47,6 +47,13 @@ impl Selection {
         }
     }
 
+    /// The name in the series of what has this name once it is restored; `None` of what is not of the tenant.
+    pub(crate) fn original(&self, restored: &Predicate) -> Option<Predicate> {
+        let Some(tenant) = self.tenant else { return Some(restored.clone()) };
+        let name = || Predicate { namespace: tenant.from, name: restored.name.clone() };
+        (restored.namespace == tenant.to).then(name)
+    }
+
     /// Changes the namespace at the front of a stored key, or of the prefix of one.
     pub(crate) fn rename_stored(&self, key: &mut [u8]) {
         if let (Some(tenant), Some(namespace)) = (self.tenant, key.first_chunk_mut()) {
@@ -99,6 +106,13 @@ impl Wanted {
             }
         }
         archives
+    }
+
+    /// What counts of a store that all of the series is applied upon: as of a backup before its first.
+    pub(crate) fn store_rules(&self, series: &Series) -> ArchiveRules {
+        let drops = series.backups().iter().flat_map(|backup| backup.drop_operations.iter());
+        let (age, predicates) = (series.backups().len(), self.predicates.clone());
+        ArchiveRules { age, predicates, hidden_by: drops.cloned().collect() }
     }
 
     /// The drops that hide data are those of every newer backup. A deleted namespace is gone in its own backup too: what that still names of

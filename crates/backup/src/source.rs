@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use graphdb_archive::{ArchiveReader, Backup, EncryptionKey, GroupArchive, Series, default_workers};
 use graphdb_destination::{Destination, LocationRequest, Locations};
-use graphdb_storage::{Identity, StoredEntry};
+use graphdb_storage::{Identity, Restored, Store, StoredEntry};
 use graphdb_types::{GroupId, Schema, Ts};
 use tokio::runtime::Handle;
 use tokio::task;
@@ -168,6 +168,57 @@ impl SeriesSource {
         }
     }
 
+    /// What a store of `groups` began as, if that is a whole state: of the series, or of the series applied `upon` a store. `read_ts` is its
+    /// newest commit.
+    pub(crate) fn restored(&self, groups: &BTreeSet<GroupId>, upon: bool, read_ts: Ts) -> Option<Restored> {
+        let newest = self.newest();
+        let has_all = newest.groups.keys().all(|group| groups.contains(group)) && self.selection.predicates.is_none();
+        let from_start = upon || self.first() == 1;
+        let tenant = self.selection.tenant.map(|tenant| (tenant.from.0, tenant.to.0));
+        (has_all && from_start).then(|| Restored {
+            backup_id: newest.backup_id.clone(),
+            backup_num: newest.backup_num,
+            tenant,
+            read_ts: read_ts.0,
+        })
+    }
+
+    /// The number of the oldest backup that is read.
+    pub fn first(&self) -> u64 {
+        self.series.backups()[0].backup_num
+    }
+
+    /// What is left out of the series, if anything is: what is read is not what was backed up.
+    pub fn partial(&self) -> Option<String> {
+        let earlier = (self.first() > 1).then(|| format!("nothing of the backups before number {}", self.first()));
+        let left_out: Vec<String> = earlier.into_iter().chain(self.part()).collect();
+        (!left_out.is_empty()).then(|| left_out.join("; "))
+    }
+
+    /// What part of the backups is wanted, if not all.
+    pub(crate) fn part(&self) -> Option<String> {
+        let mut left_out = Vec::new();
+        let (newest, groups) = (self.newest(), self.groups());
+        if groups.len() < newest.groups.len() {
+            let word = if groups.len() == 1 { "group" } else { "groups" };
+            left_out.push(format!("only {word} {} of {}", list(&groups), list(newest.groups.keys())));
+        }
+        if let Some(predicates) = &self.selection.predicates {
+            left_out.push(format!("only {}", list(predicates)));
+        }
+        if let Some(tenant) = self.selection.tenant {
+            left_out.push(format!("only namespace {}, as {}", tenant.from, tenant.to));
+        }
+        (!left_out.is_empty()).then(|| left_out.join("; "))
+    }
+
+    /// What of the series cannot be proved, if anything cannot.
+    pub fn unproved(&self) -> Option<&'static str> {
+        let foreign = self.series.backups().iter().any(|backup| backup.sealed().is_none());
+        foreign
+            .then_some("Dgraph's manifests hold no digests: nothing proves that the bytes are those that were written.")
+    }
+
     /// Opens an archive on a blocking thread of `runtime`, with threads that decompress if it is worth it; `readers` are open at once.
     pub(crate) fn open_archive(
         &self,
@@ -181,7 +232,11 @@ impl SeriesSource {
         // Some series of Dgraph have plain and encrypted backups.
         let key = self.key.as_deref().filter(|_| backup.is_encrypted);
         let workers = if backup.is_full { default_workers() } else { 0 };
-        ArchiveReader::open(reader, key, workers).map_err(Error::archive(&archive.object))
+        let object = &archive.object;
+        ArchiveReader::open(reader, key, workers).map_err(|source| match source {
+            graphdb_archive::Error::Unknown if key.is_some() => Error::WrongKey { object: object.clone(), source },
+            source => Error::archive(object)(source),
+        })
     }
 
     fn wanted(&self, groups: &BTreeSet<GroupId>) -> Wanted {
@@ -204,6 +259,19 @@ impl SeriesSource {
         self.read_as(in_order, groups, scratch, progress, visitor).await
     }
 
+    /// As [`SeriesSource::read`], with what `store` holds as the oldest of all: the series is applied upon it.
+    pub(crate) async fn read_upon<V: StateVisitor>(
+        &self,
+        store: Arc<Store>,
+        groups: &BTreeSet<GroupId>,
+        scratch: &Path,
+        progress: &Progress,
+        visitor: V,
+    ) -> Result<(V, StateSummary)> {
+        let (reading, scratch) = (self.reading(groups, progress), scratch.to_owned());
+        task::spawn_blocking(move || reading.gather(Some(store), &scratch, visitor)).await?
+    }
+
     /// As [`SeriesSource::read`], with index, reverse and count lists made anew from the data of our backups too, and compared with those that
     /// were stored.
     pub async fn read_rebuilt<V: StateVisitor>(
@@ -224,16 +292,23 @@ impl SeriesSource {
         progress: &Progress,
         visitor: V,
     ) -> Result<(V, StateSummary)> {
-        let reading = Reading {
+        let (reading, scratch) = (self.reading(groups, progress), scratch.to_owned());
+        let run = move || if in_order { reading.merge(visitor) } else { reading.gather(None, &scratch, visitor) };
+        task::spawn_blocking(run).await?
+    }
+
+    fn reading(&self, groups: &BTreeSet<GroupId>, progress: &Progress) -> Reading {
+        Reading {
             source: self.clone(),
             wanted: self.wanted(groups),
             runtime: Handle::current(),
             progress: progress.clone(),
-        };
-        let scratch = scratch.to_owned();
-        let run = move || if in_order { reading.merge(visitor) } else { reading.gather(&scratch, visitor) };
-        task::spawn_blocking(run).await?
+        }
     }
+}
+
+fn list<T: std::fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
+    items.into_iter().map(|item| item.to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// A series while it is read, on a blocking thread.
@@ -273,7 +348,7 @@ impl Reading {
             max_namespace: newest.max_namespace.0,
             max_version: newest.read_ts,
             lists,
-            stale: StaleReport::default(),
+            stale: StaleReport { unindexed: definitions.unindexed, ..StaleReport::default() },
         };
         Ok((visitor, summary))
     }
@@ -306,21 +381,36 @@ impl Reading {
         Ok(())
     }
 
-    /// Dgraph's archives are in no order: they are collected, newest first, and sorted.
-    fn gather<V: StateVisitor>(self, scratch: &Path, mut visitor: V) -> Result<(V, StateSummary)> {
+    /// Dgraph's archives are in no order: they are collected, newest first, and sorted. What they are applied upon comes last.
+    fn gather<V: StateVisitor>(
+        self,
+        upon: Option<Arc<Store>>,
+        scratch: &Path,
+        mut visitor: V,
+    ) -> Result<(V, StateSummary)> {
         // It may go down from one backup of Dgraph's to the next.
-        let newest = self.source.series.backups().iter().map(|backup| backup.read_ts).max().unwrap_or(Ts::ZERO);
+        let read_ts = self.source.series.backups().iter().map(|backup| backup.read_ts);
+        let newest = read_ts.chain(upon.iter().map(|store| store.read_ts())).max().unwrap_or(Ts::ZERO);
         let mut gather = Gather::new(self.wanted.clone(), newest, scratch);
         for (backup, _, archive, rules) in self.wanted.archives(&self.source.series) {
             let reader = self.open(backup, archive, 1)?;
             gather.collect(reader, backup, archive, &rules, &self.progress)?;
         }
+        if let Some(store) = upon {
+            let rules = self.wanted.store_rules(&self.source.series);
+            gather.collect_store(&store.snapshot()?, &rules, &self.progress)?;
+        }
         visitor.begin(&gather.define().schema)?;
         let walked = gather.walk(scratch, &self.progress, |entry| visitor.list(entry))?;
+        let said = self.source.newest().sealed().map(graphdb_archive::SealedManifest::manifest);
         let named = walked.definitions.schema.predicates.keys();
         let summary = StateSummary {
-            max_uid: walked.max_uid,
-            max_namespace: named.map(|predicate| predicate.namespace.0).max().unwrap_or(0),
+            max_uid: walked.max_uid.max(said.map_or(0, |ours| ours.max_uid.0)),
+            max_namespace: named
+                .map(|name| name.namespace.0)
+                .chain(said.map(|ours| ours.max_namespace.0))
+                .max()
+                .unwrap_or(0),
             max_version: newest,
             lists: walked.lists,
             stale: walked.report,

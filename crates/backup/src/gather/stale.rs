@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use graphdb_types::{Key, Predicate};
+use graphdb_types::{Key, KeyKind, Predicate};
 
 /// What a series of Dgraph's says otherwise than its own data does. Restores go by the data.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct StaleReport {
     /// Predicates that a backup names and does not define any more, made by a version that records no drops: data of older backups is taken
     /// as dropped.
     pub dropped: Vec<Predicate>,
+    /// Tokenizers that this version does not know, by predicate: it was defined without those indexes.
+    pub unindexed: BTreeMap<Predicate, Vec<String>>,
     /// Lists whose content v21.12 threw away when it backed them up, because they had too many parts.
     pub forbidden: u64,
 }
@@ -81,6 +83,12 @@ impl StaleReport {
             let dropped = names(&self.dropped);
             said.push(format!("Dropped without a record: {dropped}, which a backup names and does not define."));
         }
+        for (predicate, tokenizers) in &self.unindexed {
+            let unknown = tokenizers.join(", ");
+            said.push(format!(
+                "The index {unknown} of {predicate} is not known here: it was left out, the data is there."
+            ));
+        }
         if self.forbidden > 0 {
             said.push(format!("{} lists had lost their content when Dgraph backed them up.", self.forbidden));
         }
@@ -92,10 +100,15 @@ impl StaleReport {
         self.predicates.extend(other.predicates);
         self.undefined.extend(other.undefined);
         self.dropped.extend(other.dropped);
+        self.unindexed.extend(other.unindexed);
         self.forbidden += other.forbidden;
     }
 
     pub(super) fn note(&mut self, key: &Key, what: Staleness) {
+        let of_unknown_index = matches!(key.kind, KeyKind::Index(_)) && self.unindexed.contains_key(&key.predicate);
+        if of_unknown_index && what == Staleness::Extra {
+            return;
+        }
         let keys = self.predicates.entry(key.predicate.clone()).or_default();
         match what {
             Staleness::Missing => keys.missing += 1,

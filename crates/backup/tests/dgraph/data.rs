@@ -60,9 +60,21 @@ pub(crate) async fn restore(request: &SeriesRequest, into: &Path) -> Result<Rest
     restore_offline(&Locations::default(), request, into, &Progress::default()).await
 }
 
+/// Lists by key.
+pub(crate) type Lists = BTreeMap<Key, PostingList>;
+
+/// Every list of a closed store.
+pub(crate) fn lists(dir: &Path) -> Lists {
+    lists_of(&open_store(dir))
+}
+
+pub(crate) fn open_store(dir: &Path) -> Arc<Store> {
+    let options = StoreOptions { cache_bytes: 8 << 20, sync: false, ..StoreOptions::default() };
+    Store::open(dir, options).unwrap()
+}
+
 /// Every list of a store.
-pub(crate) fn lists(dir: &Path) -> BTreeMap<Key, PostingList> {
-    let store = Store::open(dir, StoreOptions::default()).unwrap();
+pub(crate) fn lists_of(store: &Store) -> Lists {
     let mut lists = BTreeMap::new();
     store
         .snapshot()

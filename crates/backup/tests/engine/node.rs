@@ -6,15 +6,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use graphdb_backup::{
-    BackupContext, BackupRequest, BackupTerms, Error, JobRecord, JobStatus, Locations, Node, NodeOptions,
+    BackupContext, BackupRequest, BackupTerms, Error, JobRecord, JobStatus, Locations, Node, NodeOptions, Progress,
     SeriesRequest, list_backups,
 };
-use graphdb_storage::{Leased, Store};
+use graphdb_storage::{Alter, Leased, Store};
+use graphdb_types::{DropOp, Predicate, PredicateSchema, Tokenizer};
 use tempfile::TempDir;
 
 use crate::model::Lists;
 use crate::support::{
-    assert_lists, commit, define, dump, entries, indexed_string, key, newest, scratch, set, store_options,
+    assert_lists, commit, define, delete_all, dump, entries, indexed_string, key, link, links, newest, scratch, set,
+    store_options,
 };
 
 fn options() -> NodeOptions {
@@ -202,6 +204,7 @@ fn forge_running(home: &Home, id: u64, epoch: Option<u64>) {
         epoch,
         replaced: None,
         note: None,
+        is_partial: false,
     };
     let path = home.dir.path().join(format!("p.jobs/restore-{id:x}.json"));
     fs::write(path, serde_json::to_vec(&record).unwrap()).unwrap();
@@ -389,4 +392,78 @@ async fn a_node_of_another_group_restores_all_the_same() {
     node.close().await;
     assert_eq!(fs::read_to_string(home.postings().join("group_id")).unwrap(), "2\n", "the node stays in its group");
     let _: Arc<Store> = Store::open(&home.postings(), store_options()).unwrap();
+}
+
+/// Backs up after each of some changes: data, a deletion, an index, a drop, nothing.
+async fn backed_up_in_steps(home: &Home) -> u64 {
+    let node = home.open();
+    let store = node.store().unwrap();
+    define(&store, &[("name", indexed_string()), ("friend", links()), ("gone", indexed_string())]);
+    let names = (1..60).map(|i| set(i, "name", &format!("name {i}")));
+    let others = (1..60).flat_map(|i| [link(i, "friend", i + 1), set(i, "gone", "soon")]);
+    commit(&store, names.chain(others).collect());
+    let steps: [&dyn Fn(); 5] = [
+        &|| {},
+        &|| _ = commit(&store, vec![delete_all(2, "name"), delete_all(3, "friend"), set(70, "name", "new")]),
+        &|| define(&store, &[("name", PredicateSchema { tokenizers: vec![Tokenizer::Hash], ..indexed_string() })]),
+        &|| {
+            store.alter(Alter::Drop(DropOp::Predicate(Predicate::root("gone")))).unwrap();
+            commit(&store, vec![link(1, "friend", 500)]);
+        },
+        &|| {},
+    ];
+    for step in steps {
+        step();
+        node.backup(home.backup(false)).await.unwrap();
+    }
+    node.close().await;
+    steps.len() as u64
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn backups_of_ours_are_applied_one_after_the_other_too() {
+    let (home, other) = (Home::new(), Home::new());
+    let backups = backed_up_in_steps(&home).await;
+    let node = other.open();
+    for number in 1..=backups {
+        let up_to = SeriesRequest { backup_num: Some(number), ..home.request() };
+        let step = SeriesRequest { incremental_from: number, ..up_to.clone() };
+        let id = node.restore(step).await.unwrap();
+        let record = settled(&node, id).await;
+        let note = (number > 1).then(|| format!("Backups {number} to {number} were applied upon what was there."));
+        assert_eq!((record.status, record.note), (JobStatus::Success, note), "{number}: {:?}", record.errors);
+        let whole = scratch();
+        graphdb_backup::restore_offline(&Locations::default(), &up_to, whole.path(), &Progress::default())
+            .await
+            .unwrap();
+        let whole = Store::open(&whole.path().join("p1"), store_options()).unwrap();
+        assert_lists(&content(&node), &dump(&whole), &format!("backup {number}"));
+        let store = node.store().unwrap();
+        assert_eq!(store.schema(), whole.schema(), "backup {number}");
+        assert!(store.next_id(Leased::Uid) >= whole.next_id(Leased::Uid), "backup {number}");
+    }
+    node.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_slips_in_while_backups_are_applied_is_not_lost() {
+    let (home, other) = (Home::new(), Home::new());
+    backed_up_in_steps(&home).await;
+    let node = other.open();
+    let up_to = |number| SeriesRequest { backup_num: Some(number), ..home.request() };
+    let id = node.restore(up_to(1)).await.unwrap();
+    assert_eq!(settled(&node, id).await.status, JobStatus::Success);
+    let begun_before = node.store().unwrap();
+    let id = node.restore(SeriesRequest { incremental_from: 2, ..up_to(2) }).await.unwrap();
+    assert!(matches!(node.store(), Err(Error::Draining)), "clients are kept out from the beginning");
+    commit(&begun_before, vec![set(1, "name", "slipped in")]);
+    let written = dump(&begun_before);
+    drop(begun_before);
+    let record = settled(&node, id).await;
+    assert_eq!(record.status, JobStatus::Failed);
+    assert!(record.errors[0].contains("changed while the restore ran"), "{:?}", record.errors);
+    assert_lists(&content(&node), &written, "as it was, with what was written");
+    node.store().expect("clients are let in again");
+    assert_eq!(other.stores().len(), 1, "only what the first restore replaced");
+    node.close().await;
 }
