@@ -5,11 +5,13 @@ use std::time::Instant;
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::{ArgAction, Args};
-use graphdb_backup::{Progress, RestoreReport, SeriesRequest, restore_offline};
+use graphdb_backup::{Progress, RestoreReport, SeriesRequest, Tenant, restore_merged, restore_offline};
+use graphdb_types::Namespace;
 
 use crate::client::Client;
 use crate::failure::misuse;
 use crate::keys::{KeyFlags, KeySource, keep_out_of_core_dumps, read_key};
+use crate::parts::{self, PartFlags};
 use crate::places::{Place, PlaceFlags};
 use crate::progress::{Reporter, Stand, grouped};
 
@@ -17,6 +19,9 @@ use crate::progress::{Reporter, Stand, grouped};
 ///
 /// Each group of the backup becomes a directory p1, p2, … below --postings; those must be absent or empty. The whole series is proved
 /// before anything is written, and the directories take their names only when they are complete.
+///
+/// Backups of Dgraph, of every version from 1.1 on, are restored like those of graphdb. Their index, reverse and count keys are made anew from
+/// the data, because those that they hold can be out of date; what differed is reported.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -25,7 +30,16 @@ Examples:
 
   graphdb restore -l /srv/backups -p /srv/restored -z 127.0.0.1:8080      # moves the leases of a running node or Zero past the backup
   graphdb restore -l s3:///my-backups/graph -p /srv/restored --force-zero=false
-  graphdb restore -l /srv/backups -p /srv/restored --backup-num 2 --encryption-key-file backup.key --force-zero=false")]
+  graphdb restore -l /srv/backups -p /srv/restored --backup-num 2 --encryption-key-file backup.key --force-zero=false
+
+A part, on purpose; the report says what was left out:
+  graphdb restore -l /srv/dgraph -p /srv/restored --groups 1,3 --force-zero=false             # group 2 may be missing
+  graphdb restore -l /srv/dgraph -p /srv/restored --predicates name,0x12f-email --force-zero=false
+  graphdb restore -l /srv/dgraph -p /srv/restored --namespace 0x12f --force-zero=false        # becomes namespace 0
+  graphdb restore -l /srv/dgraph -p /srv/restored --incremental-from 2 --force-zero=false     # backup 1 is lost
+
+All groups of a cluster for one node:
+  graphdb restore -l /srv/dgraph -p /srv/restored --merge-groups --force-zero=false")]
 pub(crate) struct RestoreArgs {
     /// Where the backups are: a path, file://, s3:// or minio:// [default: --backup-bucket]
     #[arg(short, long, value_name = "URI", env = "GRAPHDB_LOCATION")]
@@ -51,6 +65,21 @@ pub(crate) struct RestoreArgs {
     /// The last backup of the series to restore; 0 is its end
     #[arg(long, value_name = "N", env = "GRAPHDB_BACKUP_NUM", default_value_t = 0, allow_negative_numbers = true)]
     backup_num: i64,
+
+    /// The first backup of the series to restore, on purpose without what those before it hold
+    #[arg(long, value_name = "N", env = "GRAPHDB_INCREMENTAL_FROM", default_value_t = 0)]
+    incremental_from: u64,
+
+    /// Only one namespace, under another number: 0x12f:5; without :TO it becomes namespace 0
+    #[arg(long, value_name = "FROM[:TO]", env = "GRAPHDB_NAMESPACE")]
+    namespace: Option<String>,
+
+    /// Restore all groups into p1, for one node, instead of each into its own directory
+    #[arg(long, env = "GRAPHDB_MERGE_GROUPS")]
+    merge_groups: bool,
+
+    #[command(flatten)]
+    parts: PartFlags,
 
     /// File with the token of the node at --zero
     #[arg(long, value_name = "FILE", env = "GRAPHDB_AUTH_TOKEN_FILE")]
@@ -79,12 +108,25 @@ pub(crate) fn run(args: RestoreArgs) -> anyhow::Result<()> {
     let progress = Progress::default();
     let report = {
         let _reporter = show(progress.clone());
-        runtime.block_on(restore_offline(&place.locations, &request, &args.postings, &progress)).context("restore")?
+        runtime.block_on(restore(&args, &place, &request, &progress)).context("restore")?
     };
     print_report(&report, &progress, begin.elapsed().as_secs_f64());
     match zero {
         Some(zero) => raise_leases(&zero, &report).with_context(|| by_hand(&report)),
         None => Ok(()),
+    }
+}
+
+async fn restore(
+    args: &RestoreArgs,
+    place: &Place,
+    request: &SeriesRequest,
+    progress: &Progress,
+) -> graphdb_backup::Result<RestoreReport> {
+    if args.merge_groups {
+        restore_merged(&place.locations, request, &args.postings, progress).await
+    } else {
+        restore_offline(&place.locations, request, &args.postings, progress).await
     }
 }
 
@@ -95,8 +137,17 @@ fn request(args: &RestoreArgs, place: &Place) -> anyhow::Result<SeriesRequest> {
         location: place.request.clone(),
         backup_id: args.backup_id.clone().filter(|id| !id.is_empty()),
         backup_num: Some(backup_num).filter(|number| *number > 0),
-        ..SeriesRequest::default()
+        incremental_from: args.incremental_from,
+        selection: args.parts.selection(args.namespace.as_deref().map(tenant).transpose()?)?,
+        key: None,
     })
+}
+
+/// Reads `FROM` or `FROM:TO`.
+fn tenant(text: &str) -> anyhow::Result<Tenant> {
+    let (from, to) = text.split_once(':').map_or((text, None), |(from, to)| (from, Some(to)));
+    let to = to.map_or(Ok(Namespace::ROOT), parts::namespace)?;
+    Ok(Tenant { from: parts::namespace(from)?, to })
 }
 
 fn zero(args: &RestoreArgs) -> anyhow::Result<Option<Client>> {
@@ -133,6 +184,13 @@ fn print_report(report: &RestoreReport, progress: &Progress, seconds: f64) {
     );
     println!("Restore version: {}", report.read_ts.0);
     println!("Restore max uid: {}", report.max_uid);
+    println!("Restore max namespace: {}", report.max_namespace);
+    if let Some(what) = &report.partial {
+        println!("PARTIAL RESULT, as asked for: it holds {what}");
+    }
+    for note in [report.unproved.map(str::to_owned), report.stale.summary()].into_iter().flatten() {
+        println!("Note: {note}");
+    }
 }
 
 /// What somebody has to do whose leases could not be moved.
@@ -215,6 +273,19 @@ mod tests {
         assert_eq!(parse("--backup-num=2 --backup-id x").unwrap().backup_num, Some(2));
         let error = parse("--backup-num -1").unwrap_err();
         assert!(error.is::<crate::failure::Misuse>() && error.to_string().contains("-1"), "{error}");
+    }
+
+    #[test]
+    fn a_part_is_asked_for_by_name() {
+        let request = parse("--groups 1,3 --predicates name,0x12f-name --incremental-from 2").unwrap();
+        assert_eq!((request.incremental_from, request.selection.groups.unwrap().len()), (2, 2));
+        assert_eq!(request.selection.predicates.unwrap().len(), 2);
+        for (text, to) in [("0x12f", 0), ("303:5", 5), ("0x12f:0x5", 5)] {
+            let tenant = parse(&format!("--namespace {text}")).unwrap().selection.tenant.unwrap();
+            assert_eq!((tenant.from, tenant.to), (Namespace(303), Namespace(to)), "{text}");
+        }
+        assert!(parse("--namespace 0x12f:x").unwrap_err().is::<crate::failure::Misuse>());
+        assert!(parse("").unwrap().selection.is_all());
     }
 
     #[test]
