@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use graphdb_backup::{
     BackupDone, BackupListing, BackupRequest, ExportDone, ExportRequest, JobKind, JobRecord, JobStatus,
-    LocationRequest, SeriesRequest,
+    LocationRequest, RestoreRequest, Selection, SeriesRequest, Tenant,
 };
 use graphdb_types::{Namespace, with_causes};
 
@@ -22,6 +22,11 @@ pub(crate) struct Restore {
     pub(crate) location: LocationRequest,
     pub(crate) backup_id: Option<String>,
     pub(crate) backup_num: Option<u64>,
+    /// Above 1: upon what is there.
+    pub(crate) incremental_from: u64,
+    pub(crate) is_partial: bool,
+    /// The one namespace that is wanted.
+    pub(crate) tenant: Option<Tenant>,
     pub(crate) key: Option<KeyLocation>,
 }
 
@@ -68,6 +73,7 @@ pub(crate) struct Progress {
     pub(crate) phase: String,
     /// 0 to 100.
     pub(crate) percent: f64,
+    pub(crate) note: Option<String>,
 }
 
 impl From<JobRecord> for Progress {
@@ -77,7 +83,7 @@ impl From<JobRecord> for Progress {
             JobStatus::Success => "OK",
             JobStatus::Failed => "ERR",
         };
-        Progress { status, errors: record.errors, phase: record.phase, percent: record.percent }
+        Progress { status, errors: record.errors, phase: record.phase, percent: record.percent, note: record.note }
     }
 }
 
@@ -159,14 +165,15 @@ pub(crate) async fn restore(node: &Node, keys: &dyn KeyReader, restore: Restore)
         Some(at) => Some(keys.read(at).await?),
         None => None,
     };
-    let request = SeriesRequest {
+    let series = SeriesRequest {
         location: restore.location,
         backup_id: restore.backup_id,
         backup_num: restore.backup_num,
+        incremental_from: restore.incremental_from,
+        selection: Selection { tenant: restore.tenant, ..Selection::default() },
         key,
-        ..SeriesRequest::default()
     };
-    node.restore(request).await.map_err(|error| with_causes(&error))
+    node.restore(RestoreRequest { series, is_partial: restore.is_partial }).await.map_err(|error| with_causes(&error))
 }
 
 /// How far a restore is, if there was one of that id.

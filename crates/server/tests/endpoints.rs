@@ -8,6 +8,7 @@ mod endpoints {
     mod client;
     mod export;
     mod node;
+    mod restore;
     mod schema;
     mod security;
     mod server;

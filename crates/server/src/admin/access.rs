@@ -33,6 +33,7 @@ pub(crate) const FIELDS: &[(&str, &str, Access)] = &[
     ("Query", "restoreStatus", Access::RootGuardian),
     ("Mutation", "backup", Access::RootGuardian),
     ("Mutation", "restore", Access::RootGuardian),
+    ("Mutation", "restoreTenant", Access::RootGuardian),
     ("Mutation", "export", Access::RootGuardian),
     ("Mutation", "rollbackRestore", Access::RootGuardian),
     ("Mutation", "draining", Access::RootGuardian),

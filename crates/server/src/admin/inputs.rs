@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use async_graphql::{Enum, InputObject};
-use graphdb_backup::{BackupRequest, BackupTerms, Compat, Credentials, LocationRequest};
+use graphdb_backup::{BackupRequest, BackupTerms, Compat, Credentials, LocationRequest, Tenant};
+use graphdb_types::Namespace;
 use time::OffsetDateTime;
 
 use super::dates::Window;
@@ -103,7 +104,7 @@ impl ListBackupsInput {
 }
 
 /// Which backup to restore, and how to read it.
-#[derive(InputObject)]
+#[derive(Default, InputObject)]
 pub(crate) struct RestoreInput {
     /// The destination of the backups, as in backup. Without it, the node's default place.
     location: Option<String>,
@@ -111,9 +112,12 @@ pub(crate) struct RestoreInput {
     backup_id: Option<String>,
     /// The last backup of the series to restore, from 1; 0 or nothing means all of them.
     backup_num: Option<i32>,
-    /// Restore only backups from this number on, upon what is there. Not supported: 0, 1 or nothing.
+    /// Restore only the backups from this number on, upon what is there: that must be what restoring the series up to the one before gave,
+    /// and not have been changed since. 0, 1 or nothing means the whole series, which replaces what is there. Clients are kept out from the
+    /// beginning.
     incremental_from: Option<i32>,
-    /// Stay in draining mode after the restore, to go on with a later part. Not supported: false or nothing.
+    /// Keep clients out from the beginning and after the restore, to go on with later backups: until a restore without it, or until draining
+    /// lets them in. A restart does not.
     is_partial: Option<bool>,
     /// A file of the node that holds the key the backups are encrypted with: 16, 24 or 32 bytes.
     encryption_key_file: Option<String>,
@@ -145,22 +149,18 @@ impl RestoreInput {
     /// What the engine is asked for.
     ///
     /// # Errors
-    /// What this build cannot do, and a number below zero.
+    /// A number below zero, and two places for the key.
     pub(crate) fn into_request(self) -> Result<Restore, String> {
-        if self.incremental_from.is_some_and(|from| from > 1) || self.is_partial == Some(true) {
-            return Err(
-                "incrementalFrom and isPartial are not supported by this version; restore the whole series".into()
-            );
-        }
-        let backup_num = self.backup_num.unwrap_or_default();
-        let backup_num = u64::try_from(backup_num).map_err(|_| {
-            "couldn't get input argument because backupNum value should be equal or greater than zero".to_owned()
-        })?;
+        let backup_num = counted("backupNum", self.backup_num)?;
+        let incremental_from = counted("incrementalFrom", self.incremental_from)?;
         let key = self.key()?;
         Ok(Restore {
             location: place(self.location, self.access_key, self.secret_key, self.session_token, self.anonymous)?,
             backup_id: self.backup_id.filter(|id| !id.is_empty()),
             backup_num: Some(backup_num).filter(|number| *number > 0),
+            incremental_from,
+            is_partial: self.is_partial.unwrap_or_default(),
+            tenant: None,
             key,
         })
     }
@@ -182,6 +182,33 @@ impl RestoreInput {
             Some(file) if vault == VaultLocation::default() => Ok(Some(KeyLocation::File(file))),
             Some(_) => Err("encryptionKeyFile and fields of Vault are both given; give one".into()),
         }
+    }
+}
+
+/// A number that must not be below zero; 0 if missing.
+fn counted(name: &str, number: Option<i32>) -> Result<u64, String> {
+    u64::try_from(number.unwrap_or_default())
+        .map_err(|_| format!("couldn't get input argument because {name} value should be equal or greater than zero"))
+}
+
+/// Which namespace of which backup to restore.
+#[derive(InputObject)]
+pub(crate) struct RestoreTenantInput {
+    /// The backup, and how to read it. Without it, the newest at the node's default place.
+    restore_input: Option<RestoreInput>,
+    /// The namespace to take. What is in it becomes namespace 0; no other namespace is restored.
+    from_namespace: i32,
+}
+
+impl RestoreTenantInput {
+    /// What the engine is asked for.
+    ///
+    /// # Errors
+    /// As those of a restore.
+    pub(crate) fn into_request(self) -> Result<Restore, String> {
+        let from = counted("fromNamespace", Some(self.from_namespace))?;
+        let tenant = Some(Tenant { from: Namespace(from), to: Namespace::ROOT });
+        Ok(Restore { tenant, ..self.restore_input.unwrap_or_default().into_request()? })
     }
 }
 

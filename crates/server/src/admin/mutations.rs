@@ -4,7 +4,7 @@ use graphdb_storage::Leased;
 use graphdb_types::with_causes;
 
 use super::export::{self, ExportInput, ExportPayload};
-use super::inputs::{AssignInput, AssignKind, BackupInput, RestoreInput};
+use super::inputs::{AssignInput, AssignKind, BackupInput, RestoreInput, RestoreTenantInput};
 use super::legacy::SHUTTING_DOWN;
 use super::outputs::{
     AssignPayload, AssignedIds, BackupPayload, DrainingPayload, LoginPayload, Response, RestorePayload,
@@ -42,19 +42,17 @@ impl Mutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which backup to restore, and how to read it.")] input: RestoreInput,
     ) -> Result<Option<RestorePayload>> {
-        let app = app(ctx)?;
-        let request = input.into_request()?;
-        match engine::restore(&app.node, &*app.config.keys, request).await {
-            Ok(id) => Ok(Some(RestorePayload {
-                code: Some("Success".into()),
-                message: Some("Restore operation started.".into()),
-                restore_id: i32::try_from(id).ok(),
-            })),
-            Err(why) => {
-                report(ctx, &format!("failed to verify backup: {why}"));
-                Ok(Some(RestorePayload { code: Some("Failure".into()), ..RestorePayload::default() }))
-            }
-        }
+        start_restore(ctx, input.into_request()?).await
+    }
+
+    /// Verifies a series of backups and starts to restore one namespace of it, which becomes namespace 0. The data that is there, of all
+    /// namespaces, is replaced when the restore is complete, and kept for a while so that the restore can be taken back.
+    async fn restore_tenant(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which namespace of which backup to restore.")] input: RestoreTenantInput,
+    ) -> Result<Option<RestorePayload>> {
+        start_restore(ctx, input.into_request()?).await
     }
 
     /// Takes a finished restore back: the data from before it is served again.
@@ -121,6 +119,21 @@ impl Mutation {
     ) -> Result<Option<LoginPayload>> {
         _ = (user_id, password, refresh_token, namespace);
         Err("invalid username or password".into())
+    }
+}
+
+async fn start_restore(ctx: &Context<'_>, request: engine::Restore) -> Result<Option<RestorePayload>> {
+    let app = app(ctx)?;
+    match engine::restore(&app.node, &*app.config.keys, request).await {
+        Ok(id) => Ok(Some(RestorePayload {
+            code: Some("Success".into()),
+            message: Some("Restore operation started.".into()),
+            restore_id: i32::try_from(id).ok(),
+        })),
+        Err(why) => {
+            report(ctx, &format!("failed to verify backup: {why}"));
+            Ok(Some(RestorePayload { code: Some("Failure".into()), ..RestorePayload::default() }))
+        }
     }
 }
 

@@ -77,17 +77,26 @@ pub(crate) struct RestoreStatus {
     pub(crate) phase: Option<String>,
     /// How much of its work is done, from 0 to 100.
     pub(crate) percent: Option<f64>,
+    /// What to know of it although all went well: what was left out, what was wrong in the backup, what nothing proves.
+    pub(crate) note: Option<String>,
 }
 
 impl RestoreStatus {
     pub(crate) fn of(progress: Option<engine::Progress>) -> RestoreStatus {
         match progress {
-            None => RestoreStatus { status: "UNKNOWN".into(), errors: Some(Vec::new()), phase: None, percent: None },
+            None => RestoreStatus {
+                status: "UNKNOWN".into(),
+                errors: Some(Vec::new()),
+                phase: None,
+                percent: None,
+                note: None,
+            },
             Some(p) => RestoreStatus {
                 status: p.status.into(),
                 errors: Some(p.errors),
                 phase: Some(p.phase),
                 percent: Some(p.percent),
+                note: p.note,
             },
         }
     }

@@ -175,8 +175,6 @@ async fn a_restore_that_cannot_be_verified_fails_with_a_code_beside_the_error() 
 async fn what_this_build_cannot_do_is_refused_and_not_ignored() {
     let node = TestNode::new();
     for (input, why) in [
-        ("isPartial: true", "not supported"),
-        ("incrementalFrom: 3", "not supported"),
         ("vaultAddr: \"https://vault\"", "reads no encryption keys"),
         ("vaultPath: \"x\"", "reads no encryption keys"),
         ("vaultPath: \"x\", encryptionKeyFile: \"y\"", "give one"),

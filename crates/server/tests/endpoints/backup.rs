@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::node::TestNode;
 
-async fn wait_for_restore(node: &TestNode, id: &Value) -> Value {
+pub(super) async fn wait_for_restore(node: &TestNode, id: &Value) -> Value {
     loop {
         let status =
-            node.admin(&format!("{{ restoreStatus(restoreId: {id}) {{ status errors phase percent }} }}")).await;
+            node.admin(&format!("{{ restoreStatus(restoreId: {id}) {{ status errors phase percent note }} }}")).await;
         let status = status["data"]["restoreStatus"].clone();
         if status["status"] != "IN_PROGRESS" {
             return status;
