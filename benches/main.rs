@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! cargo bench                        everything, on a graph of about 3.6 million N-Quads
-//! cargo bench -- live full           only some: live, full, incremental, restore, verify, writers, stores
+//! cargo bench -- live full           only some: live, full, incremental, restore, verify, writers, stores, dgraph
 //! GRAPHDB_BENCH_NODES=40000 cargo bench
 //! ```
 //! Ratios are what to look at; absolute numbers depend on the machine and on what else it does. Nothing here fails on a number.
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot go on has nothing to report")]
 
+mod dgraph;
 mod full;
 mod graph;
 mod incremental;
@@ -27,7 +28,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     if args.iter().any(|arg| arg == "--help" || arg == "--list") {
-        return println!("live, full, incremental, restore, verify, writers, stores: names of what to measure; none for all");
+        return println!(
+            "live, full, incremental, restore, verify, writers, stores, dgraph: names of what to measure; none for all"
+        );
     }
     let wanted: Vec<String> = args.into_iter().filter(|arg| !arg.starts_with("--")).collect();
     let wants = |name: &str| wanted.is_empty() || wanted.iter().any(|arg| arg == name);
@@ -52,6 +55,10 @@ fn main() {
     }
     if wants("stores") {
         stores::measure(&mut table);
+    }
+    // The last: it keeps the process on one core.
+    if wants("dgraph") {
+        dgraph::measure(&mut table);
     }
     table.print();
 }
