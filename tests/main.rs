@@ -14,6 +14,7 @@ mod bad_requests;
 mod crash;
 mod default_place;
 mod exports;
+mod inspected;
 mod loading_exports;
 mod movies;
 mod nfs;
