@@ -226,7 +226,7 @@ async fn forged_manifests_lead_nowhere() {
         refused(&place, &series.request(), Some(&name), outside).await;
     }
     let forgeries = [
-        ("\"format_version\":1", "\"format_version\":2", "format version 2"),
+        ("\"format_version\":1", "\"format_version\":3", "format version 3"),
         ("\"encrypted\":false", "\"encrypted\":true", ""),
         ("\"backup_num\":1", "\"backup_num\":0", ""),
         ("\"backup_num\":1", "\"backup_num\":-1", ""),
