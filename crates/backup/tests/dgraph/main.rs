@@ -14,6 +14,7 @@ mod data;
 mod independent;
 mod restores;
 mod story;
+mod surveyed;
 mod traps;
 mod upon;
 mod verify;
