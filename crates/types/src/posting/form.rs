@@ -80,6 +80,8 @@ pub fn languages(wire: &[u8], mut each: impl FnMut(&str)) -> Result<(), Malforme
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
     use super::super::tests::sample;
     use super::super::{PostingList, VALUE_UID};
     use super::*;
