@@ -96,12 +96,17 @@ fn state(overview: &Overview<'_>) -> Value {
         "stale": state.stale.predicates.iter().map(|(name, keys)| stale(name, keys)).collect::<Vec<_>>(),
         "undefined": names(&state.stale.undefined),
         "dropped": names(&state.stale.dropped),
+        "unindexed": state.stale.unindexed.iter().map(|(name, tokenizers)| unindexed(name, tokenizers)).collect::<Vec<_>>(),
         "lost_lists": state.stale.forbidden,
     })
 }
 
 fn name(predicate: &Predicate) -> Value {
     json!({ "namespace": predicate.namespace.to_string(), "predicate": predicate.name.as_ref() })
+}
+
+fn unindexed(name: &Predicate, tokenizers: &[String]) -> Value {
+    json!({ "namespace": name.namespace.to_string(), "predicate": name.name.as_ref(), "tokenizers": tokenizers })
 }
 
 fn predicate(name: &Predicate, facts: &PredicateFacts) -> Value {

@@ -197,7 +197,8 @@ fn graphql(overview: &Overview<'_>) -> String {
 }
 
 fn shortened(schema: &str) -> String {
-    let mut text: String = schema.lines().take(SHOWN_LINES).map(|line| format!("  {line}").trim_end().to_owned() + "\n").collect();
+    let mut text: String =
+        schema.lines().take(SHOWN_LINES).map(|line| format!("  {line}").trim_end().to_owned() + "\n").collect();
     let more = schema.lines().count().saturating_sub(SHOWN_LINES);
     if more > 0 {
         text.push_str(&format!("  … and {more} lines more; --output json has all\n"));
@@ -229,6 +230,12 @@ fn stale(overview: &Overview<'_>) -> String {
             let names: Vec<_> = predicates.iter().map(ToString::to_string).collect();
             text.push_str(&format!("{what}: {}\n", names.join(", ")));
         }
+    }
+    for (predicate, tokenizers) in &stale.unindexed {
+        text.push_str(&format!(
+            "Without its index, whose tokenizer is not known here: {predicate} ({})\n",
+            tokenizers.join(", ")
+        ));
     }
     text
 }
