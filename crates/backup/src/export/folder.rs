@@ -44,6 +44,7 @@ impl ExportPlace {
 
 /// The folder of an export while it is written. Until [`ExportFolder::conclude`] nothing of it is visible.
 pub(super) struct ExportFolder {
+    location: String,
     name: String,
     files: Vec<(String, Arc<AtomicU64>)>,
     to: To,
@@ -68,7 +69,7 @@ impl ExportFolder {
                 To::Objects(Uploads::new(Arc::clone(destination), folder))
             }
         };
-        Ok(ExportFolder { name: name.to_owned(), files: Vec::new(), to })
+        Ok(ExportFolder { location: place.describe(), name: name.to_owned(), files: Vec::new(), to })
     }
 
     /// Begins a file. `workers` threads compress it, or with 0 whoever writes.
@@ -79,7 +80,7 @@ impl ExportFolder {
         };
         let (name, size_bytes) = (format!("{}/{name}", self.name), Arc::new(AtomicU64::new(0)));
         self.files.push((name.clone(), Arc::clone(&size_bytes)));
-        Ok(TextFile::new(name, sink, size_bytes, workers))
+        Ok(TextFile::new(format!("{}/{name}", self.location), sink, size_bytes, workers))
     }
 
     /// Shows the folder if all was `written`, else leaves nothing of it. All files must be finished or dropped.
