@@ -135,8 +135,12 @@ fn without_own(value: &Value) -> Value {
                 .collect()
         }
         Value::Array(items) => items.iter().map(without_own).collect(),
-        // A task's id is part of its message.
-        Value::String(text) if text.starts_with("Backup queued with ID ") => Value::String("Backup completed.".into()),
+        // A task's id is part of its message; notes follow ours.
+        Value::String(text)
+            if ["Backup queued with ID ", "Backup completed. "].iter().any(|begin| text.starts_with(begin)) =>
+        {
+            Value::String("Backup completed.".into())
+        }
         other => other.clone(),
     }
 }
