@@ -32,7 +32,11 @@ fn what_a_node_backed_up_is_good_at_every_level_and_damage_has_its_exit_code() {
     for level in [&["--quick"][..], &[], &["--deep"], &["--all"]] {
         let args = [&["-l", &location, "--encryption-key-file", &key], level].concat();
         let found = report(&args, 0);
-        assert_eq!((&found["outcome"], found["findings"].as_array().map(Vec::len)), (&"good".into(), Some(0)), "{found:#}");
+        assert_eq!(
+            (&found["outcome"], found["findings"].as_array().map(Vec::len)),
+            (&"good".into(), Some(0)),
+            "{found:#}"
+        );
         assert_eq!((&found["totals"]["objects"], &found["totals"]["errors"]), (&2.into(), &0.into()), "{found:#}");
         let text = cli(&[&["verify"], &args[..]].concat()).ok();
         assert_says(&text, &["GOOD", "Not checked:", "incremental"]);
@@ -48,7 +52,11 @@ fn what_a_node_backed_up_is_good_at_every_level_and_damage_has_its_exit_code() {
     let found = report(&["-l", &copy, "--encryption-key-file", &key], 3);
     assert_eq!(found["outcome"], "damaged");
     let first = &found["findings"][0];
-    assert_eq!((&first["severity"], &first["backup_num"], &first["group"]), (&"error".into(), &2.into(), &1.into()), "{found:#}");
+    assert_eq!(
+        (&first["severity"], &first["backup_num"], &first["group"]),
+        (&"error".into(), &2.into(), &1.into()),
+        "{found:#}"
+    );
     assert!(archive.ends_with(first["object"].as_str().unwrap()) && first["backup_id"].is_string(), "{first:#}");
     assert!(found["series"][0]["backups"][0]["objects"][0]["entries"].as_u64() > Some(100), "{found:#}");
     let output = cli(&["verify", "-l", &copy, "-k", &key]);

@@ -296,7 +296,7 @@ fn not_checked(chains: &[Chain], request: &VerifyRequest) -> Vec<String> {
         ),
         (
             level == Level::Deep && any(is_dgraphs),
-            "Exact index tokens of values with languages: Dgraph's are collation keys, which are not reproduced.",
+            "Exact index tokens of values with languages, Dgraph's collation keys, and fulltext tokens of stop words in languages other than English: neither are reproduced.",
         ),
         (any(is_dgraphs), "What is in the helper predicates of vector indexes: restores leave them out."),
         (

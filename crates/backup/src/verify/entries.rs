@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use graphdb_archive::{Backup, Entry, EntryValue, KeyValue, Origin, user_meta};
-use graphdb_types::{BackupKey, DropOp, GroupId, Key, Predicate, PredicateSchema, StoredKeyParts, TypeDef, Uid};
+use graphdb_types::{BackupKey, DropOp, GroupId, Key, Predicate, PredicateSchema, StoredKeyParts, Uid};
 
 use super::list::{Damage, Look, look};
 use super::observed::{Mismatch, Observed, Tally};
 use super::report::{Finding, Findings, Kind, Offset, Scope, Severity};
 use super::shown::{listed, shown_backup_key, shown_bytes, shown_key};
+use crate::definitions::Author;
 use crate::gather::is_vector_helper;
 
 /// The kinds of lists that hold nothing but uids, as the byte behind the predicate of a stored key: index, count and reverse-count lists.
@@ -25,6 +26,8 @@ pub(super) struct Checker {
     current: usize,
     schema: BTreeMap<Predicate, PredicateSchema>,
     types: HashSet<Predicate>,
+    /// Predicates with an index that is not known here.
+    unindexed: HashSet<Predicate>,
     key: Vec<u8>,
     /// Of ours, whose keys are in order: the key before.
     previous: Vec<u8>,
@@ -36,6 +39,7 @@ pub(super) struct Checker {
 /// What the manifest says.
 #[derive(Clone, Debug)]
 pub(super) struct Facts {
+    author: Author,
     is_ours: bool,
     is_full: bool,
     records_drops: bool,
@@ -59,6 +63,7 @@ impl Facts {
             }
         }
         Facts {
+            author: Author::of(backup),
             is_ours: backup.sealed().is_some(),
             is_full: backup.is_full,
             records_drops: backup.records_drops,
@@ -99,6 +104,7 @@ impl Checker {
             current: 0,
             schema: BTreeMap::new(),
             types: HashSet::new(),
+            unindexed: HashSet::new(),
             key: Vec::new(),
             previous: Vec::new(),
             version_zero: Tally::default(),
@@ -232,24 +238,36 @@ impl Checker {
             }
         };
         let key = shown_backup_key(&entry.key);
-        if let Err(what) = self.define(&entry) {
-            self.push(offset, self.scope.error(Kind::Definition, what).key(key));
-        }
+        let finding = match self.define(&entry) {
+            Ok(unknown) if unknown.is_empty() => return,
+            Ok(unknown) => {
+                let what = format!("the index {} is not known here: restores leave it out", unknown.join(", "));
+                self.scope.finding(Severity::Warning, Kind::Definition, what)
+            }
+            Err(what) => self.scope.error(Kind::Definition, what),
+        };
+        self.push(offset, finding.key(key));
     }
 
-    fn define(&mut self, entry: &Entry<'_>) -> Result<(), String> {
+    /// Remembers a definition. Gives the names of tokenizers that are not known.
+    fn define(&mut self, entry: &Entry<'_>) -> Result<Vec<String>, String> {
+        let author = self.facts.author;
+        let mut unknown = Vec::new();
         let is_new = match (&entry.key, &entry.value) {
             (BackupKey::Schema(predicate), EntryValue::Schema(wire)) => {
-                let schema = PredicateSchema::from_wire(wire).map_err(|err| err.to_string())?;
+                let schema = author.read_known_predicate(wire, &mut unknown).map_err(|err| err.to_string())?;
+                if !unknown.is_empty() {
+                    self.unindexed.insert(predicate.clone());
+                }
                 self.schema.insert(predicate.clone(), schema).is_none()
             }
             (BackupKey::Type(name), EntryValue::Type(wire)) => {
-                TypeDef::from_wire(wire).map_err(|err| err.to_string())?;
+                author.read_type(wire).map_err(|err| err.to_string())?;
                 self.types.insert(name.clone())
             }
             _ => return Err("a definition under the key of a list".into()),
         };
-        if is_new { Ok(()) } else { Err("it is defined twice in one archive".into()) }
+        if is_new { Ok(unknown) } else { Err("it is defined twice in one archive".into()) }
     }
 
     /// What was found; `is_whole` if the archive was read to its end, without which nothing can be missed.
@@ -321,7 +339,9 @@ impl Checker {
         for Seen { predicate, observed, .. } in self.predicates.iter().filter(|seen| !seen.is_helper) {
             match self.schema.get(predicate) {
                 Some(schema) => {
+                    let knows_indexes = !self.unindexed.contains(predicate);
                     let mismatches = observed.mismatches(predicate, schema).into_iter();
+                    let mismatches = mismatches.filter(|found| knows_indexes || found.kind != Kind::StaleIndex);
                     found.extend(
                         mismatches
                             .map(|Mismatch { kind, seen, what }| self.of_tally(Severity::Warning, kind, seen, what)),

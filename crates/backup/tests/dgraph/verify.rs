@@ -47,8 +47,6 @@ fn expected(folder: &str) -> (&'static [&'static str], &'static [&'static str]) 
         "v21.03-acl" => (&["warning no-manifest"], &[]),
         // Dgraph's defects: keys of values with languages, and keys that a schema change took away.
         "v1.2-kinds" => (&[], &["warning stale-index dgraph.type", "warning stale-index name"]),
-        // Of Russian the stemmer is another.
-        "v24.1-kinds-aes256" | "v25.4-kinds" => (&[], &["warning stale-index name"]),
         "v25.4-stale-index" => (&[], &["warning stale-index knows", "warning stale-index name"]),
         _ => (&[], &[]),
     }

@@ -213,6 +213,19 @@ async fn a_schema_that_cannot_be_read_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_is_not_known_is_a_warning_and_its_lists_are_not_strays() {
+    let mut key = Vec::new();
+    BackupKey::Schema(Predicate::root("loose")).put_wire(&mut key);
+    let value = b"\x10\x07\x18\x01\x22\x05spell\x30\x01".to_vec(); // a list of uids with an index of "spell"
+    let schema = Made { key, value, user_meta: user_meta::SCHEMA, version: 1 };
+    let index = made(KeyKind::Index(b"\xc2\x80x".to_vec()), "loose", edges(&[42]));
+    let findings = found(&[schema, index], Level::Default).await;
+    let [unknown] = &findings[..] else { panic!("{findings:#?}") };
+    assert_eq!((unknown.severity, unknown.kind), (Severity::Warning, Kind::Definition));
+    assert!(unknown.what.contains("spell") && unknown.key.as_deref() == Some("SCHEMA loose"), "{unknown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_faults_of_one_kind_are_counted_and_not_listed() {
     let entries: Vec<Made> =
         (1..=1000).map(|uid| made(KeyKind::Data(Uid(uid)), "age", value(VALUE_UID, &[0; 7], ValType::Int))).collect();
