@@ -31,8 +31,8 @@ mod series;
 
 pub use backup::{Backup, GroupArchive, Origin};
 pub use cipher::{CipherReader, CipherWriter, EncryptionKey, IV_BYTES, InvalidKey, Iv, KeyCheck};
-pub use dialect::{Compat, Dialect, Naming, Tagged, WrittenSchema};
 pub use decompress::Compression;
+pub use dialect::{Compat, Dialect, Naming, Tagged, WrittenSchema};
 pub use digest::{DigestReader, DigestWriter, Mac, Sha256Digest, StoredDigest};
 pub use error::Error;
 pub use frame::{Entry, EntryValue, FRAME_BYTES, FrameReader, FrameWriter, KeyValue, MAX_FRAME_BYTES, user_meta};

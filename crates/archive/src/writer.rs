@@ -4,8 +4,8 @@ use graphdb_types::{BackupKey, Schema};
 
 use crate::digest::DigestWriter;
 use crate::{
-    CipherWriter, WrittenSchema, EncryptionKey, Error, FrameWriter, GzipLevel, GzipWriter, Iv, KeyValue, Mac,
-    Sha256Digest, StoredDigest, default_workers, user_meta,
+    CipherWriter, EncryptionKey, Error, FrameWriter, GzipLevel, GzipWriter, Iv, KeyValue, Mac, Sha256Digest,
+    StoredDigest, WrittenSchema, default_workers, user_meta,
 };
 
 /// The version of schema and type entries: they are read at the backup's `read_ts`, whatever it says.

@@ -42,7 +42,11 @@ impl Author {
     }
 
     /// As [`Author::read_predicate`], without the tokenizers that are not known here: a backup must not be lost for the sake of an index.
-    pub(crate) fn read_known_predicate(self, wire: &[u8], unknown: &mut Vec<String>) -> Result<PredicateSchema, Malformed> {
+    pub(crate) fn read_known_predicate(
+        self,
+        wire: &[u8],
+        unknown: &mut Vec<String>,
+    ) -> Result<PredicateSchema, Malformed> {
         match self {
             Author::Graphdb(_) => self.read_predicate(wire),
             Author::Dgraph(_) => PredicateSchema::known_from_wire(wire, unknown),

@@ -51,7 +51,20 @@ impl Source {
     ) -> Source {
         let (key, previous, prefix) = (Vec::new(), Vec::new(), Vec::new());
         let seen = Seen::default();
-        Source { reader, object, stored, author, rules, selection, key, previous, prefix, counts: false, max_uid: 0, seen }
+        Source {
+            reader,
+            object,
+            stored,
+            author,
+            rules,
+            selection,
+            key,
+            previous,
+            prefix,
+            counts: false,
+            max_uid: 0,
+            seen,
+        }
     }
 
     /// Moves to the next list that counts; definitions on the way go into `definitions`, if this is the newest backup. False at the end.

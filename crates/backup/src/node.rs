@@ -208,8 +208,7 @@ impl Node {
             let store = self.any_store()?;
             let destination = self.locations().open(&request.destination).await?;
             let (context, memory) = (&self.inner.options.backup, Some(&self.inner.memory));
-            let taken =
-                take_backup(&store, &destination, context, memory, request.terms, &running.progress).await?;
+            let taken = take_backup(&store, &destination, context, memory, request.terms, &running.progress).await?;
             Ok(BackupDone { task_id, backup: BackupListing::from(&taken.sealed), note: taken.note })
         }
         .await;

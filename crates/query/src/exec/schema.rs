@@ -62,9 +62,7 @@ fn predicate(question: &SchemaQuery, name: &str, known: &PredicateSchema, out: &
     // The member is asked for by another name than it is answered under, as in Dgraph.
     object.member("no_conflict", |out| flag(asked("noconflict") && known.no_conflict, out));
     object.member("unique", |out| flag(asked("unique") && known.unique, out));
-    object.member("index_specs", |out| {
-        asked("vector_specs") && list(out, known.vector_indexes.clone(), vector_index)
-    });
+    object.member("index_specs", |out| asked("vector_specs") && list(out, known.vector_indexes.clone(), vector_index));
     object.close();
 }
 

@@ -112,7 +112,12 @@ impl Graph {
             self.value(2, "age", Value::Int(40), ""),
             self.value(1, "height", Value::Float(-0.0), ""),
             self.value(1, "alive", Value::Bool(true), ""),
-            self.value(1, "born", Value::String("2020-02-29T23:59:59.123456789+05:30".into()).convert(ValType::DateTime).unwrap(), ""),
+            self.value(
+                1,
+                "born",
+                Value::String("2020-02-29T23:59:59.123456789+05:30".into()).convert(ValType::DateTime).unwrap(),
+                "",
+            ),
             self.value(1, "loc", Value::Geo(Geo::Point([-122.4, 37.7])), ""),
             self.value(2, "loc", Value::Geo(Geo::Polygon(square.clone())), ""),
             self.value(3, "loc", Value::Geo(Geo::MultiPolygon(vec![square])), ""),
