@@ -104,22 +104,27 @@ fn every_manifest_that_cannot_be_trusted_is_named_and_refused() {
 }
 
 #[test]
-fn a_manifest_that_dgraph_wrote_is_told_from_a_damaged_one() {
+fn a_backup_of_dgraph_is_read_and_nothing_is_written_beside_its_list() {
     let good = good(None);
     let dgraph = json!({"type": "full", "since": 68, "groups": {"1": ["name"]}, "backup_id": "loving_jones5", "backup_num": 1,
                         "encrypted": false, "drop_operations": null});
     let folder = format!("{}/dgraph.20201125.173944.587", good.dir.dir("dgraph"));
     fs::create_dir(&folder).unwrap();
     fs::write(format!("{folder}/manifest.json"), dgraph.to_string()).unwrap();
-    good.assert_refused(&good.dir.at("dgraph"), None, &["dgraph.20201125.173944.587", "Dgraph"]);
+    let object = "dgraph.20201125.173944.587/r68-g1.backup";
+    good.assert_refused(
+        &good.dir.at("dgraph"),
+        None,
+        &[object, "is missing: group 1 of backup 1 of series loving_jones5"],
+    );
     let master = good.dir.dir("master");
     fs::write(format!("{master}/manifest.json"), r#"{"Manifests": []}"#).unwrap();
-    good.assert_refused(&master, None, &[&master, "Dgraph"]);
+    good.assert_refused(&master, None, &[&master, "no backups found"]);
     assert_says(&good.node.ask_for_backup(&master, false).error(), &[&master, "Dgraph"]);
-    for real in ["v20.11-single", "v25.4-kinds"] {
-        if let Some(backups) = shared(&format!("data/dgraph-backups/{real}")) {
-            good.assert_refused(backups.to_str().unwrap(), None, &["Dgraph"]);
-        }
+    assert_says(&good.node.ask_for_backup(&master, true).error(), &[&master, "Dgraph"]);
+    if let Some(backups) = shared("data/dgraph-backups/v25.4-lost-delete") {
+        good.node.restore(backups.to_str().unwrap(), None, None);
+        assert_eq!(good.node.count("name"), 1, "two of three names were deleted");
     }
 }
 
@@ -260,7 +265,7 @@ fn a_series_is_continued_neither_with_a_key_it_lacks_nor_without_the_one_it_has(
 }
 
 #[test]
-fn a_backup_of_other_groups_is_refused_and_both_are_named() {
+fn a_backup_of_another_group_is_restored_and_the_node_stays_in_its_own() {
     let good = good(None);
     let other = Node::start(&good.dir.path().join("other"), &[]);
     assert_eq!(other.terminate().0, Some(0));
@@ -269,11 +274,13 @@ fn a_backup_of_other_groups_is_refused_and_both_are_named() {
     fs::write(&group_file, "2\n").unwrap();
     let other = Node::start(&good.dir.path().join("other"), &[]);
     other.mutate(r#"{ set { _:own <name> "mine" . } }"#);
-    assert_says(&other.ask_for_restore(&good.location, None, None).error(), &["groups", "group 2", "group 1"]);
-    assert_eq!(other.count("name"), 1);
     let location = good.dir.dir("of-group-2");
     other.backup(&location);
-    assert_says(&good.node.ask_for_restore(&location, None, None).error(), &["groups", "group 1", "group 2"]);
+    other.restore(&good.location, None, None);
+    assert_answers(&other, SAMPLE, &good.answers, "the backup of group 1 in group 2");
+    assert_eq!(fs::read_to_string(&group_file).unwrap().trim(), "2");
+    good.node.restore(&location, None, None);
+    assert_eq!(good.node.count("name"), 1);
     let printed = cli(&["restore", "-l", &location, "-p", &good.dir.at("r"), "--force-zero=false"]).ok();
     assert_says(&printed, &[&good.dir.at("r/p2")]);
     let restored = Node::start(&good.dir.path().join("r/p2"), &[]);

@@ -23,7 +23,9 @@ fn read(bytes: &[u8]) -> Result<Vec<Owned>, Error> {
     while reader.advance()? {
         let kv = reader.current().unwrap();
         let at = usize::try_from(reader.offset()).unwrap();
-        assert!(bytes[at..][..24.min(bytes.len() - at)].windows(kv.key.len().min(4)).any(|w| kv.key.starts_with(w)));
+        if let Some(begin) = kv.key.get(..kv.key.len().clamp(1, 4)) {
+            assert!(bytes[at..].windows(begin.len()).take(24).any(|found| found == begin), "no key behind {at}");
+        }
         entries.push((kv.key.to_vec(), kv.value.to_vec(), kv.user_meta, kv.version));
     }
     assert_eq!((reader.entries(), reader.raw_bytes()), (entries.len() as u64, bytes.len() as u64));

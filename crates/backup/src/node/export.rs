@@ -86,7 +86,9 @@ impl Node {
         let running = self.inner.running.lock().unwrap_or_else(PoisonError::into_inner);
         let other = running.iter().find(|(kind, _, _)| *kind == JobKind::Export);
         let record = other.and_then(|(kind, id, _)| self.inner.jobs.get(*kind, *id));
-        Error::ExportRunning { location: record.map_or_else(|| "its place".into(), |record| record.location) }
+        Error::ExportRunning {
+            location: record.map_or_else(|| "a place that is not noted yet".into(), |record| record.location),
+        }
     }
 }
 

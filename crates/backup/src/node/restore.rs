@@ -132,12 +132,11 @@ impl Node {
             }
         }
         record.phase = running.progress.phase().to_owned();
-        // Who learns that the restore has ended must be let in.
-        drop(plan.shut);
+        // Who learns that the restore has ended must be let in, and may restore again.
+        drop((plan.shut, plan.alone));
         if let Err(err) = self.inner.jobs.put(record) {
             tracing::error!(%err, "the outcome of a restore could not be recorded");
         }
-        drop(plan.alone);
     }
 
     /// Removes what a failed restore built, unless it took the store's place after all: then that directory holds the old store.

@@ -290,7 +290,8 @@ async fn a_node_exports_once_at_a_time_and_ends_it_when_it_closes() {
             match outcome {
                 Ok(_) => seen.0 += 1,
                 Err(Error::ExportRunning { location }) => {
-                    assert!(location.ends_with("exports"), "{location}");
+                    // The other may have begun in this very moment.
+                    assert!(location.ends_with("exports") || location.ends_with("not noted yet"), "{location}");
                     seen.1 += 1;
                 }
                 Err(other) => panic!("{other}"),
