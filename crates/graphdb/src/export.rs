@@ -11,7 +11,7 @@ use graphdb_backup::{
 
 use crate::failure::misuse;
 use crate::keys::{KeyFlags, KeySource, keep_out_of_core_dumps, read_key};
-use crate::parts::{self, PartFlags};
+use crate::parts::{self, PartFlags, SeriesFlags};
 use crate::places::{Place, PlaceFlags};
 use crate::progress::{self, Reporter, Stand, grouped};
 use crate::scratch::{ScratchFlags, stoppable};
@@ -45,17 +45,8 @@ pub(crate) struct ExportArgs {
     #[arg(short, long, value_name = "FORMAT", env = "GRAPHDB_EXPORT_BACKUP_FORMAT", default_value = "rdf")]
     format: String,
 
-    /// The series to export [default: the newest]
-    #[arg(long, value_name = "ID", env = "GRAPHDB_BACKUP_ID")]
-    backup_id: Option<String>,
-
-    /// The last backup of the series to export; 0 is its end
-    #[arg(long, value_name = "N", env = "GRAPHDB_BACKUP_NUM", default_value_t = 0)]
-    backup_num: u64,
-
-    /// The first backup of the series to export, on purpose without what those before it hold
-    #[arg(long, value_name = "N", env = "GRAPHDB_INCREMENTAL_FROM", default_value_t = 0)]
-    incremental_from: u64,
+    #[command(flatten)]
+    series: SeriesFlags,
 
     /// Only this namespace, as in 303 or 0x12f [default: all]
     #[arg(long, value_name = "N", env = "GRAPHDB_NAMESPACE")]
@@ -105,9 +96,9 @@ fn request(args: &ExportArgs, from: &Place) -> anyhow::Result<SeriesRequest> {
     let tenant = namespace.context("--namespace")?.map(|namespace| Tenant { from: namespace, to: namespace });
     Ok(SeriesRequest {
         location: from.request.clone(),
-        backup_id: args.backup_id.clone().filter(|id| !id.is_empty()),
-        backup_num: Some(args.backup_num).filter(|number| *number > 0),
-        incremental_from: args.incremental_from,
+        backup_id: args.series.backup_id(),
+        backup_num: args.series.backup_num(),
+        incremental_from: args.series.incremental_from,
         selection: args.parts.selection(tenant)?,
         ..SeriesRequest::default()
     })

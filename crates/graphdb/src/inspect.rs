@@ -20,6 +20,7 @@ use graphdb_types::{GroupId, Namespace, Uid};
 
 use crate::failure::misuse;
 use crate::keys::{KeyFlags, keep_out_of_core_dumps, read_key};
+use crate::parts::SeriesFlags;
 use crate::places::{Place, PlaceFlags};
 use crate::progress::{Reporter, Stand, grouped};
 use crate::scratch::{Scratch, ScratchFlags, stoppable};
@@ -48,17 +49,8 @@ pub(crate) struct InspectArgs {
     #[arg(short, long, value_name = "URI", env = "GRAPHDB_LOCATION")]
     location: Option<String>,
 
-    /// The series to look into [default: the newest]
-    #[arg(long, value_name = "ID", env = "GRAPHDB_BACKUP_ID")]
-    backup_id: Option<String>,
-
-    /// The last backup of the series to read; 0 is its end
-    #[arg(long, value_name = "N", env = "GRAPHDB_BACKUP_NUM", default_value_t = 0)]
-    backup_num: u64,
-
-    /// The first backup of the series to read, without what those before it hold
-    #[arg(long, value_name = "N", env = "GRAPHDB_INCREMENTAL_FROM", default_value_t = 0)]
-    incremental_from: u64,
+    #[command(flatten)]
+    series: SeriesFlags,
 
     /// Read this backup of the series alone
     #[arg(long, value_name = "N", env = "GRAPHDB_INSPECT_ONLY", conflicts_with_all = ["backup_num", "incremental_from"],
@@ -138,11 +130,14 @@ pub(crate) fn run(args: InspectArgs) -> anyhow::Result<()> {
 }
 
 fn request(args: &InspectArgs, place: &Place) -> SeriesRequest {
-    let (first, last) = args.only.map_or((args.incremental_from, args.backup_num), |only| (only, only));
+    let (first, last) = match args.only {
+        Some(only) => (only, Some(only)),
+        None => (args.series.incremental_from, args.series.backup_num()),
+    };
     SeriesRequest {
         location: place.request.clone(),
-        backup_id: args.backup_id.clone().filter(|id| !id.is_empty()),
-        backup_num: Some(last).filter(|number| *number > 0),
+        backup_id: args.series.backup_id(),
+        backup_num: last,
         incremental_from: first,
         selection: Selection {
             groups: groups(&args.groups),

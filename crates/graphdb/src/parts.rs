@@ -1,4 +1,4 @@
-//! Flags that take a part of a series: some groups, some predicates.
+//! Flags that say which series is read, and which part of it: some backups, some groups, some predicates.
 
 use std::collections::BTreeSet;
 
@@ -7,6 +7,34 @@ use graphdb_backup::{Selection, Tenant};
 use graphdb_types::{GroupId, Namespace, Predicate};
 
 use crate::failure::misuse;
+
+/// Which series a command reads, and from which backup to which.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct SeriesFlags {
+    /// The series to read [default: the newest]
+    #[arg(long, value_name = "ID", env = "GRAPHDB_BACKUP_ID")]
+    backup_id: Option<String>,
+
+    /// The last backup of the series to read; 0 is its end
+    #[arg(long, value_name = "N", env = "GRAPHDB_BACKUP_NUM", default_value_t = 0)]
+    backup_num: u64,
+
+    /// The first backup of the series to read, on purpose without what those before it hold
+    #[arg(long, value_name = "N", env = "GRAPHDB_INCREMENTAL_FROM", default_value_t = 0)]
+    pub(crate) incremental_from: u64,
+}
+
+impl SeriesFlags {
+    /// The series that was named.
+    pub(crate) fn backup_id(&self) -> Option<String> {
+        self.backup_id.clone().filter(|id| !id.is_empty())
+    }
+
+    /// The last backup, unless it is the end of the series.
+    pub(crate) fn backup_num(&self) -> Option<u64> {
+        Some(self.backup_num).filter(|number| *number > 0)
+    }
+}
 
 /// Which part of a series a command takes.
 #[derive(Args, Clone, Debug, Default)]

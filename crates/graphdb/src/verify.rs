@@ -13,6 +13,7 @@ use graphdb_types::GroupId;
 
 use crate::failure::with_code;
 use crate::keys::{KeyFlags, keep_out_of_core_dumps, read_key};
+use crate::parts::SeriesFlags;
 use crate::places::{Place, PlaceFlags};
 use crate::progress::{Reporter, Stand, grouped};
 use crate::scratch::{ScratchFlags, stoppable};
@@ -45,17 +46,8 @@ pub(crate) struct VerifyArgs {
     #[arg(long, env = "GRAPHDB_VERIFY_ALL", conflicts_with_all = ["backup_id", "backup_num", "incremental_from"])]
     all: bool,
 
-    /// The series to verify [default: the newest]
-    #[arg(long, value_name = "ID", env = "GRAPHDB_BACKUP_ID")]
-    backup_id: Option<String>,
-
-    /// The last backup of the series to verify; 0 is its end
-    #[arg(long, value_name = "N", env = "GRAPHDB_BACKUP_NUM", default_value_t = 0)]
-    backup_num: u64,
-
-    /// The first backup of the series to verify, on purpose without those before it
-    #[arg(long, value_name = "N", env = "GRAPHDB_INCREMENTAL_FROM", default_value_t = 0)]
-    incremental_from: u64,
+    #[command(flatten)]
+    series: SeriesFlags,
 
     /// Verify the archives of these groups alone
     #[arg(long, value_name = "N,…", env = "GRAPHDB_GROUPS", value_delimiter = ',')]
@@ -129,9 +121,9 @@ fn request(args: &VerifyArgs, place: &Place) -> VerifyRequest {
         WhichSeries::All
     } else {
         WhichSeries::One {
-            backup_id: args.backup_id.clone().filter(|id| !id.is_empty()),
-            backup_num: Some(args.backup_num).filter(|number| *number > 0),
-            incremental_from: args.incremental_from,
+            backup_id: args.series.backup_id(),
+            backup_num: args.series.backup_num(),
+            incremental_from: args.series.incremental_from,
         }
     };
     let groups: BTreeSet<GroupId> = args.groups.iter().copied().map(GroupId).collect();

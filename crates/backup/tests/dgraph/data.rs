@@ -11,7 +11,7 @@ use graphdb_storage::{Store, StoreOptions};
 use graphdb_types::{Key, KeyKind, PostingList, Predicate, Uid};
 
 /// Every folder of real backups but the one that is not whole, and how many backups its newest series has.
-pub(crate) const SERIES: [(&str, u64); 14] = [
+pub(crate) const SERIES: [(&str, u64); 13] = [
     ("v1.2-kinds", 9),
     ("v20.11-aes128", 1),
     ("v20.11-drops", 3),
@@ -25,7 +25,6 @@ pub(crate) const SERIES: [(&str, u64); 14] = [
     ("v25.4-lost-delete", 3),
     ("v25.4-namespaces", 8),
     ("v25.4-stale-index", 2),
-    ("v21.03-acl", 1),
 ];
 
 /// The folder with the data, or `None` after saying that it is absent.

@@ -57,7 +57,7 @@ fn assert_same(found: &[String], expected: &[String], of: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_decoder_reads_every_backup_of_dgraph_as_we_do() {
     let (Some(data), Some(decoder)) = (data(), decoder()) else { return };
-    for (folder, backups) in SERIES.into_iter().collect::<BTreeSet<_>>() {
+    for (folder, backups) in SERIES {
         for number in 1..=backups {
             let request = SeriesRequest { backup_num: Some(number), ..request(&data, folder) };
             let key = match folder {

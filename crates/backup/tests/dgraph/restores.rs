@@ -15,7 +15,6 @@ async fn every_number_of_every_series_restores() {
             assert_eq!(report.backup_num, number, "{folder}");
             let found: usize = report.groups.iter().map(|group| lists(&group.dir).len()).sum();
             assert_eq!(found as u64, report.groups.iter().map(|group| group.lists).sum::<u64>(), "{folder} {number}");
-            println!("{folder} {number} {:?} {:?}", report.stale.summary(), report.stale.predicates);
         }
     }
 }
